@@ -1,0 +1,73 @@
+"""specgen: a small compiler for neural-network architectures.
+
+    import specgen
+
+    model = specgen.load("vgg11", num_classes=10)       # an nn.Sequential
+    network = specgen.compile("vgg11")                  # checked, with shapes; imports no torch
+    print(network.summary())
+    source = network.emit()                             # one Python module
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from specgen.backends.weights import WeightsError
+    from specgen.compiler import ListedSpec, SpecWarning, compile, list_specs, load
+    from specgen.diagnostics import Diagnostic, SpecError
+    from specgen.ir import Network
+    from specgen.layers.base import Call, Layer, Refusal
+    from specgen.layers.registry import register_layer
+    from specgen.limits import Limits
+    from specgen.shape import Shape
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Call": "specgen.layers.base",
+    "Diagnostic": "specgen.diagnostics",
+    "Layer": "specgen.layers.base",
+    "Limits": "specgen.limits",
+    "ListedSpec": "specgen.compiler",
+    "Network": "specgen.ir",
+    "Refusal": "specgen.layers.base",
+    "Shape": "specgen.shape",
+    "SpecError": "specgen.diagnostics",
+    "SpecWarning": "specgen.compiler",
+    "WeightsError": "specgen.backends.weights",
+    "compile": "specgen.compiler",
+    "list_specs": "specgen.compiler",
+    "load": "specgen.compiler",
+    "register_layer": "specgen.layers.registry",
+}
+
+__all__ = [
+    "Call",
+    "Diagnostic",
+    "Layer",
+    "Limits",
+    "ListedSpec",
+    "Network",
+    "Refusal",
+    "Shape",
+    "SpecError",
+    "SpecWarning",
+    "WeightsError",
+    "compile",
+    "list_specs",
+    "load",
+    "register_layer",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'specgen' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,114 @@
+"""A network that came from outside, inferred anew: what it says has to be what the rules say."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from specgen import arithmetic
+from specgen.draft import enter, leave
+from specgen.ir import Block, Branch, Network, Node, Parallel, Sequence, Step, macs, members, params, walk
+from specgen.joins import join, share
+from specgen.layers.base import Refusal
+from specgen.names import objection
+from specgen.shape import LARGEST_TOTAL, Shape
+
+Known = dict[str, Any]
+
+
+def infer_again(network: Network) -> Sequence:
+    """The network's root with every shape inferred; raises `ValueError` where one disagrees."""
+    for name, value in network.settings.items():
+        if not isinstance(value, (bool, int, float, str, tuple, list)):
+            raise ValueError(f"{name}: {value!r} is not a number, a word or a tuple")
+    root = _sequence(network.root, network.input_shape, network.settings)
+    steps = [step for _, step in walk(root)]
+    if sum(map(params, steps)) >= LARGEST_TOTAL or sum(map(macs, steps)) >= LARGEST_TOTAL:
+        raise ValueError("the network is too large")
+    return root
+
+
+def _node(node: Any, shape: Shape, known: Known) -> Any:
+    match node:
+        case Step():
+            return _step(node, shape, known)
+        case Sequence():
+            return _sequence(node, shape, known)
+        case Block():
+            return _block(node, shape, known)
+        case Parallel():
+            return _parallel(node, shape, known)
+
+
+def _sequence(sequence: Sequence, shape: Shape, known: Known) -> Sequence:
+    _agree(sequence, "takes", sequence.input, shape)
+    taken: set[str] = set()
+    for index, child in enumerate(sequence.steps):
+        _check_name(child.name, index, taken)
+    steps, output = _chain(sequence.steps, shape, known)
+    _agree(sequence, "gives", sequence.output, output)
+    return Sequence(**{**dict(sequence), "input": shape, "output": output, "steps": steps})
+
+
+def _block(block: Block, shape: Shape, known: Known) -> Block:
+    _agree(block, "takes", block.input, shape)
+    _check_traces(block.name, block.arguments, known)
+    taken: set[str] = set()
+    for child in members(block.steps):
+        _check_name(child.name, None, taken)
+    inside = {**block.arguments, "in_channels": shape.channels}
+    steps, output = _chain(block.steps, enter(shape), inside)
+    output = leave(output, inside)
+    _agree(block, "gives", block.output, output)
+    return Block(**{**dict(block), "input": shape, "output": output, "steps": steps})
+
+
+def _parallel(parallel: Parallel, shape: Shape, known: Known) -> Parallel:
+    try:
+        arrives = share(parallel.join, shape, len(parallel.branches))
+        chains = [_chain(branch.steps, arrives, known) for branch in parallel.branches]
+        output = join(parallel.join, [gives for _, gives in chains])
+    except Refusal as refusal:
+        raise ValueError(f"{refusal.title}: {refusal.label}") from None
+    if (parallel.input, parallel.output) != (shape, output):
+        raise ValueError(f"{parallel.join}: goes from {shape} to {output}, not {parallel.input} to {parallel.output}")
+    branches = tuple(Branch(steps=steps) for steps, _ in chains)
+    return Parallel(**{**dict(parallel), "input": shape, "output": output, "branches": branches})
+
+
+def _step(step: Step, shape: Shape, known: Known) -> Step:
+    _agree(step, "takes", step.input, shape)
+    _check_traces(step.name, dict(step.layer), known)
+    try:
+        output = step.layer.infer(shape)
+    except Refusal as refusal:
+        raise ValueError(f"{step.name}: {refusal.title}: {refusal.label}") from None
+    _agree(step, "gives", step.output, output)
+    return Step(**{**dict(step), "input": shape, "output": output})
+
+
+def _chain(steps: tuple[Any, ...], shape: Shape, known: Known) -> tuple[tuple[Any, ...], Shape]:
+    again = []
+    for step in steps:
+        again.append(_node(step, shape, known))
+        shape = again[-1].output
+    return tuple(again), shape
+
+
+def _check_traces(name: str, values: Known, known: Known) -> None:
+    for option, value in values.items():
+        if isinstance(value, arithmetic.Traced) and arithmetic.evaluate(value.expression, known) != value:
+            raise ValueError(f"{name}: {option} is {value}, not {arithmetic.show(value.expression)}")
+
+
+def _agree(node: Node, verb: str, said: Shape, inferred: Shape) -> None:
+    if said != inferred:
+        raise ValueError(f"{node.name}: {verb} {inferred}, not {said}")
+
+
+def _check_name(name: str, index: int | None, taken: set[str]) -> None:
+    if name in taken:
+        raise ValueError(f"{name} is there twice")
+    taken.add(name)
+    why = "its position is another" if name.isdigit() else objection(name)
+    if why and name != str(index):
+        raise ValueError(f"{name} cannot be a child's name: {why}")

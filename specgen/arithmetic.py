@@ -1,0 +1,304 @@
+"""Numbers that remember the expression they came from.
+
+A channel count that was written `4 * c` is an ordinary `int` to everything that computes with it, and
+still `4 * c` to the backend that prints source. Arithmetic on such numbers gives such numbers, so shape
+rules carry the expressions without knowing about them.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+#: Expressions of more leaves than this are printed as the number they come to.
+LONGEST = 12
+
+_PRECEDENCE = {"+": 1, "-": 1, "*": 2, "//": 2, "%": 2, "/": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Symbol:
+    """A name: a param of the network, an argument of a block, `in_channels`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """`left operator right`."""
+
+    operator: str
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """A function of expressions, as Python spells it: `int(64 * width)`."""
+
+    function: str
+    arguments: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """A number that depends on `names` in a way that is not worth printing."""
+
+    value: int | float
+    names: frozenset[str]
+
+
+Expression: TypeAlias = "int | float | Symbol | Operation | Application | Opaque"
+
+
+class Traced:
+    """What `Int` and `Float` share: an expression beside the value."""
+
+    expression: Expression
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        base = int if isinstance(self, int) else float
+        return type(self), (base(self), self.expression)  # type: ignore[call-arg, arg-type]
+
+    def __add__(self, other: Any) -> Any:
+        return _combine("+", self, other)
+
+    def __radd__(self, other: Any) -> Any:
+        return _combine("+", other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return _combine("-", self, other)
+
+    def __rsub__(self, other: Any) -> Any:
+        return _combine("-", other, self)
+
+    def __mul__(self, other: Any) -> Any:
+        return _combine("*", self, other)
+
+    def __rmul__(self, other: Any) -> Any:
+        return _combine("*", other, self)
+
+    def __floordiv__(self, other: Any) -> Any:
+        return _combine("//", self, other)
+
+    def __rfloordiv__(self, other: Any) -> Any:
+        return _combine("//", other, self)
+
+    def __mod__(self, other: Any) -> Any:
+        return _combine("%", self, other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return _combine("%", other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return _combine("/", self, other)
+
+    def __rtruediv__(self, other: Any) -> Any:
+        return _combine("/", other, self)
+
+    def __neg__(self) -> Any:
+        return _combine("*", -1, self)
+
+
+class Int(Traced, int):
+    """A whole number and the expression it came from."""
+
+    def __new__(cls, value: int, expression: Expression) -> Int:
+        number = super().__new__(cls, value)
+        number.expression = expression
+        return number
+
+
+class Float(Traced, float):
+    """A real number and the expression it came from."""
+
+    def __new__(cls, value: float, expression: Expression) -> Float:
+        number = super().__new__(cls, value)
+        number.expression = expression
+        return number
+
+
+def traced(value: int | float, expression: Expression) -> Any:
+    """`value` with an expression beside it; a long one is cut down to what it depends on."""
+    if _leaves(expression) > LONGEST:
+        expression = Opaque(plain(value), names(expression))
+    if isinstance(expression, (int, float)) or (isinstance(expression, Opaque) and not expression.names):
+        return plain(value)
+    return Int(value, expression) if isinstance(value, int) else Float(value, expression)
+
+
+def plain(value: Any) -> Any:
+    """The bare number, without its expression."""
+    if isinstance(value, Traced):
+        return int(value) if isinstance(value, int) else float(value)  # type: ignore[call-overload]
+    return value
+
+
+def expression_of(value: int | float) -> Expression:
+    """The expression of a number: itself, where it was written as a literal."""
+    return value.expression if isinstance(value, Traced) else value
+
+
+def names(value: object) -> frozenset[str]:
+    """The names that a number, an expression or a tuple of them depends on."""
+    match value:
+        case Traced():
+            return names(value.expression)
+        case Symbol(name):
+            return frozenset((name,))
+        case Operation(_, left, right):
+            return names(left) | names(right)
+        case Application(_, arguments) | tuple(arguments):
+            return frozenset[str]().union(*map(names, arguments))
+        case Opaque():
+            return value.names
+    return frozenset()
+
+
+def opaque(value: int | float, *sources: object) -> Any:
+    """`value`, printed as a number, that still knows which names `sources` depend on."""
+    found = names(sources)
+    return traced(plain(value), Opaque(plain(value), found)) if found else plain(value)
+
+
+def apply(function: str, value: int | float, *arguments: int | float) -> Any:
+    """`value`, which is `function` of `arguments`; a plain number where those are plain."""
+    if not any(isinstance(argument, Traced) for argument in arguments):
+        return value
+    return traced(value, Application(function, tuple(map(expression_of, arguments))))
+
+
+def product(factors: tuple[int, ...]) -> int:
+    """The product of sizes, written out: `product((512, 7, 7))` prints as `512 * 7 * 7`."""
+    kept = [factor for factor in factors if factor != 1 or isinstance(factor, Traced)]
+    if not kept:
+        return 1
+    result, expression = plain(kept[0]), expression_of(kept[0])
+    for factor in kept[1:]:
+        result *= plain(factor)
+        expression = Operation("*", expression, expression_of(factor))
+    return Int(result, expression) if len(kept) > 1 else kept[0]
+
+
+def show(expression: Expression, known: dict[str, object] | None = None) -> str:
+    """The expression as Python source; names in `known` are replaced by their values."""
+    return _show(substitute(expression, known or {}))[0]
+
+
+def _show(expression: Expression) -> tuple[str, int]:
+    match expression:
+        case Symbol(name):
+            return name, 9
+        case Operation(operator, left, right):
+            level = _PRECEDENCE[operator]
+            (before, left_level), (after, right_level) = _show(left), _show(right)
+            before = before if left_level >= level else f"({before})"
+            # The right side of an equal precedence keeps its brackets, but for a chain of products.
+            same = operator in "+*" and isinstance(right, Operation) and right.operator == operator
+            after = after if right_level > level or same else f"({after})"
+            return f"{before} {operator} {after}", level
+        case Application(function, arguments):
+            return f"{function}({', '.join(_show(a)[0] for a in arguments)})", 9
+        case Opaque(value):
+            return _show(value)
+        case int() | float():
+            return repr(expression), 9 if expression >= 0 else 2
+    raise AssertionError(expression)
+
+
+def substitute(expression: Expression, known: dict[str, Any]) -> Expression:
+    """The expression with names replaced by values; what then has no name left is worked out."""
+    match expression:
+        case Symbol(name):
+            return known.get(name, expression)
+        case Operation(operator, left, right):
+            parts = substitute(left, known), substitute(right, known)
+            if parts == (left, right):
+                return expression
+            if all(isinstance(part, (int, float)) for part in parts):
+                return _compute(operator, *parts)
+            return Operation(operator, *parts)
+        case Application(function, arguments):
+            parts = tuple(substitute(argument, known) for argument in arguments)
+            if all(isinstance(part, (int, float)) for part in parts):
+                return _FUNCTIONS[function](*parts)
+            return Application(function, parts)
+    return expression
+
+
+_FUNCTIONS: dict[str, Any] = {"int": int, "min": min, "max": max, "round": round, "abs": abs}
+
+
+def _compute(operator: str, left: Any, right: Any) -> Any:
+    match operator:
+        case "+":
+            return left + right
+        case "-":
+            return left - right
+        case "*":
+            return left * right
+        case "//":
+            return left // right
+        case "%":
+            return left % right
+    return left / right
+
+
+def _combine(operator: str, left: Any, right: Any) -> Any:
+    if not (isinstance(left, (int, float)) and isinstance(right, (int, float))):
+        return NotImplemented
+    value = _compute(operator, plain(left), plain(right))
+    return traced(value, Operation(operator, expression_of(left), expression_of(right)))
+
+
+def _leaves(expression: Expression) -> int:
+    match expression:
+        case Operation(_, left, right):
+            return _leaves(left) + _leaves(right)
+        case Application(_, arguments):
+            return sum(map(_leaves, arguments))
+    return 1
+
+
+def evaluate(expression: Expression, known: dict[str, Any]) -> Any:
+    """The value of an expression, given its names; `None` where a name is not among them."""
+    try:
+        value = substitute(expression, known)
+    except (ArithmeticError, TypeError):
+        return None
+    if isinstance(value, Opaque):
+        return value.value
+    return value if isinstance(value, (int, float)) else None
+
+
+def read(text: str) -> Expression:
+    """The expression that `show` printed; raises `ValueError` for any other text."""
+    try:
+        return _read(ast.parse(text, mode="eval").body) if len(text) <= 400 else _unreadable()
+    except (SyntaxError, RecursionError, MemoryError):
+        return _unreadable()
+
+
+def _read(node: ast.expr) -> Expression:
+    match node:
+        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
+            return value
+        case ast.Name(id=name):
+            return Symbol(name)
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
+            return -value
+        case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _OPERATORS:
+            return Operation(_OPERATORS[type(operator)], _read(left), _read(right))
+        case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in _FUNCTIONS:
+            return Application(name, tuple(map(_read, arguments)))
+    return _unreadable()
+
+
+def _unreadable() -> Expression:
+    raise ValueError("not an expression of numbers and names")
+
+
+_OPERATORS: dict[type[ast.operator], str] = {
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.FloorDiv: "//", ast.Mod: "%", ast.Div: "/",
+}  # fmt: skip

@@ -1,0 +1,173 @@
+"""Network to `nn.Sequential`: every call of the network made, in order, under its name."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from functools import cache
+from importlib import import_module
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from specgen import arithmetic, initialisation
+from specgen.backends.weights import read_weights
+from specgen.ir import Block, Child, Member, Network, Parallel, Sequence, Step, walk
+from specgen.layers.base import Call
+
+
+def build(
+    network: Network,
+    *,
+    device: str | torch.device | None = None,
+    dtype: str | torch.dtype | None = None,
+    weights: str | os.PathLike[str] | Mapping[str, Tensor] | None = None,
+) -> nn.Sequential:
+    """The network in memory. See `specgen.load`.
+
+    Raises `ValueError` for a device or a dtype that PyTorch does not know, and `WeightsError` for
+    weights that do not fit.
+    """
+    place = torch.device("cpu") if device is None else as_device(device)
+    kind = None if dtype is None else as_dtype(dtype)
+    with place:
+        model = _sequential(network.root)
+        initialise(network, model)
+    if kind is not None:
+        model = model.to(kind)
+    if weights is not None:
+        read_weights(model, weights)
+    return model
+
+
+def as_device(device: str | torch.device) -> torch.device:
+    """A device by its name: `cpu`, `cuda:0`, `meta`."""
+    try:
+        return torch.device(device)
+    except RuntimeError:
+        raise ValueError(f"PyTorch knows no device {str(device)!r}") from None
+
+
+def as_dtype(dtype: str | torch.dtype) -> torch.dtype:
+    """A floating-point type by its name: `float32`, `bfloat16`."""
+    if isinstance(dtype, torch.dtype):
+        return dtype
+    known = {str(kind).removeprefix("torch."): kind for kind in (torch.float32, torch.float64, torch.float16, torch.bfloat16)}
+    if dtype not in known:
+        raise ValueError(f"{dtype!r} is no floating-point type: use one of {', '.join(known)}")
+    return known[dtype]
+
+
+def _sequential(sequence: Sequence) -> nn.Sequential:
+    return nn.Sequential(OrderedDict((child.name, _child(child)) for child in sequence.steps))
+
+
+def _child(child: Child) -> nn.Module:
+    match child:
+        case Step():
+            return make(child)
+        case Sequence():
+            return _sequential(child)
+        case Block():
+            return SpecBlock(child)
+
+
+def make(step: Step) -> nn.Module:
+    """The module of one layer."""
+    call = step.call
+    arguments = [arithmetic.plain(value) for value in call.arguments]
+    keywords = {name: arithmetic.plain(value) for name, value in call.keywords.items()}
+    module: nn.Module = _constructor(type(step.layer).modules, call)(*arguments, **keywords)
+    return module
+
+
+def _constructor(modules: str, call: Call) -> Any:
+    """The class that a call names. The names come from layer classes, never from a spec."""
+    known = nn.__dict__.get(call.name)
+    return known if known is not None else _own_classes(modules)[call.name]
+
+
+@cache
+def _own_classes(modules: str) -> dict[str, Any]:
+    return vars(import_module(modules))
+
+
+class SpecBlock(nn.Module):
+    """A block of a spec: its layers are its children, and `plan` says in which order they run.
+
+    A plan is a tuple of steps: a child's name, or a join with its axis and the plans of its branches.
+    """
+
+    def __init__(self, block: Block) -> None:
+        super().__init__()
+        self.block = block.block
+        self.arguments = ", ".join(f"{k}={arithmetic.plain(v)}" for k, v in block.arguments.items())
+        self.plan = self._adopt(block.steps)
+
+    def _adopt(self, steps: Iterable[Member]) -> tuple[Any, ...]:
+        plan: list[Any] = []
+        for step in steps:
+            if isinstance(step, Parallel):
+                branches = tuple(self._adopt(branch.steps) for branch in step.branches)
+                plan.append((step.join, step.output.channel_axis, branches))
+            else:
+                self.add_module(step.name, _child(step))
+                plan.append(step.name)
+        return tuple(plan)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self._run(self.plan, x)
+
+    def _run(self, plan: tuple[Any, ...], x: Tensor) -> Tensor:
+        for step in plan:
+            if isinstance(step, str):
+                x = getattr(self, step)(x)
+                continue
+            kind, axis, branches = step
+            arrives = x.chunk(len(branches), axis) if kind == "split" else (x,) * len(branches)
+            outs = [self._run(branch, part) for branch, part in zip(branches, arrives)]
+            x = _join(kind, axis, outs)
+        return x
+
+    def extra_repr(self) -> str:
+        return f"{self.block}({self.arguments})"
+
+
+def _join(kind: str, axis: int, parts: list[Tensor]) -> Tensor:
+    if kind in ("cat", "split"):
+        return torch.cat(parts, axis)
+    result = parts[0]
+    for part in parts[1:]:
+        result = result + part if kind == "add" else result * part
+    return result
+
+
+def initialise(network: Network, model: nn.Module) -> None:
+    """Apply the network's `init` rules to the weights, in the order of the modules."""
+    modules = dict(model.named_modules())
+    for rule, path, _ in initialisation.assigned(network):
+        weight, bias = (modules[path]._parameters.get(name) for name in ("weight", "bias"))
+        if weight is not None:
+            getattr(nn.init, f"{rule.function}_")(weight, **rule.options)
+        if bias is not None and rule.bias is not None:
+            nn.init.constant_(bias, rule.bias)
+
+
+def observed_shapes(network: Network, model: nn.Module, x: Tensor) -> dict[str, tuple[int, ...]]:
+    """Run the model once and note the real output shape of every layer, by path, batch left out."""
+    found: dict[str, tuple[int, ...]] = {}
+    modules = dict(model.named_modules())
+
+    def note(path: str) -> Any:
+        return lambda module, inputs, output: found.__setitem__(path, tuple(output.shape[1:]))
+
+    handles = [modules[path].register_forward_hook(note(path)) for path, _ in walk(network.root)]
+    try:
+        with torch.no_grad():
+            model(x)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return found

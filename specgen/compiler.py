@@ -1,0 +1,285 @@
+"""The pipeline as the public calls see it: find a spec, parse it, elaborate it, and hand it on."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from specgen import resources, syntax
+from specgen.diagnostics import Diagnostic, SpecError, nearest
+from specgen.elaborate import Request, elaborate
+from specgen.expressions import Evaluator, Wrong
+from specgen.ir import Network
+from specgen.limits import DEFAULT_LIMITS, Limits
+from specgen.names import class_name
+from specgen.parser import parse, parse_expression
+from specgen.shape import LARGEST, Shape
+from specgen.source import ReadError, Source, decode, read_source
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+#: A path, or the name of a shipped spec or variant.
+SourceLike = str | os.PathLike[str]
+
+ENDING = ".spec"
+
+
+class SpecWarning(UserWarning):
+    """Something in a spec that is allowed and probably not meant."""
+
+
+@dataclass(frozen=True)
+class ListedSpec:
+    """A shipped spec, or one of its variants."""
+
+    name: str
+    file: str
+    description: str
+    input: Shape | None
+    params: int | None
+    macs: int | None
+    settings: Mapping[str, Any]
+
+
+def compile(  # noqa: A001 (the field's word)
+    source: SourceLike | None = None,
+    *,
+    text: str | None = None,
+    input: str | tuple[int, ...] | Shape | None = None,  # noqa: A002
+    variant: str | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    **params: Any,
+) -> Network:
+    """Check a spec and infer all its shapes; imports no torch.
+
+    Args:
+        source: a path, or the name of a shipped spec or variant (`"vgg16"`, `"vgg16_bn"`). A path that
+            exists wins over a shipped name. `"-"` reads standard input.
+        text: the spec itself, instead of `source`.
+        input: the shape of one sample, C × H × W, instead of the spec's own: `"3x32x32"` or
+            `(3, 32, 32)`.
+        variant: one of the spec's variants by name.
+        limits: what the spec may be; raise it for sources that you trust.
+        **params: values for the spec's params: numbers, booleans, tuples, or words as strings.
+
+    Raises:
+        SpecError: the spec is wrong; every mistake is in `.diagnostics`.
+
+    Warns:
+        SpecWarning: something is allowed and probably not meant.
+    """
+    network, found = analyse(source, text=text, input=input, variant=variant, limits=limits, **params)
+    for warning in found:
+        warnings.warn(f"{warning.title} [{warning.code}]", SpecWarning, stacklevel=2)
+    return network
+
+
+def load(
+    source: SourceLike | None = None,
+    *,
+    text: str | None = None,
+    input: str | tuple[int, ...] | Shape | None = None,  # noqa: A002
+    variant: str | None = None,
+    device: str | torch.device | None = None,
+    dtype: str | torch.dtype | None = None,
+    weights: str | os.PathLike[str] | Mapping[str, torch.Tensor] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    **params: Any,
+) -> nn.Sequential:
+    """Build the network of a spec: `specgen.load("vgg11", num_classes=10)`.
+
+    Takes what `compile` takes, and:
+
+    Args:
+        device: where the weights are made: `"cpu"`, `"cuda:0"`, `"meta"`.
+        dtype: their type: `"float32"`, `"bfloat16"`, …
+        weights: a safetensors file, a checkpoint of tensors, or a state dict; its keys and shapes have to
+            be the network's. Without, the weights are initialised as the spec says.
+
+    Raises:
+        SpecError: the spec is wrong.
+        WeightsError: the weights cannot be read, or do not fit; all that differs is listed.
+    """
+    network = compile(source, text=text, input=input, variant=variant, limits=limits, **params)
+    return network.build(device=device, dtype=dtype, weights=weights)
+
+
+def analyse(
+    source: SourceLike | None = None,
+    *,
+    text: str | None = None,
+    input: str | tuple[int, ...] | Shape | None = None,  # noqa: A002
+    variant: str | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    **params: Any,
+) -> tuple[Network, list[Diagnostic]]:
+    """`compile`, with the warnings as diagnostics instead of Python's."""
+    found, chosen = _find(source, text, limits)
+    spec = parse(found, limits)
+    chosen = variant or chosen
+    request = Request(
+        settings=_check_settings(found, spec, params),
+        input=None if input is None else as_shape(input),
+        variant=_variant(found, spec, chosen) if chosen else None,
+        name=class_name(found.stem),
+    )
+    return elaborate(found, spec, request, limits)
+
+
+def _find(source: SourceLike | None, text: str | None, limits: Limits) -> tuple[Source, str | None]:
+    """The source that is meant, and the variant of it that its name stands for."""
+    if (source is None) == (text is None):
+        raise TypeError("give either a source or text=")
+    if text is not None:
+        try:
+            return Source(decode(text.encode("utf-8", "surrogatepass"))), None
+        except ReadError as error:
+            raise _unreadable("<text>", str(error)) from None
+    assert source is not None
+    name = os.fspath(source)
+    if name != "-" and not os.path.exists(name):
+        shipped = find_shipped(name)
+        if shipped is not None:
+            return shipped
+        raise _not_found(name)
+    try:
+        return read_source(name, limits.source), None
+    except ReadError as error:
+        raise _unreadable(name, str(error)) from None
+
+
+def find_shipped(name: str) -> tuple[Source, str | None] | None:
+    """The shipped spec of that name, or the one with a variant of that name, whatever its case."""
+    if os.path.dirname(name):
+        return None
+    wanted = name.removesuffix(ENDING).casefold()
+    files = resources.names("specs", ENDING)
+    for file in files:
+        if file.casefold() == wanted:
+            return _shipped(file), None
+    for file in files:
+        source = _shipped(file)
+        if wanted in source.text.casefold():
+            for statement in parse(source).body.statements:
+                if isinstance(statement, syntax.Variant) and statement.name.text.casefold() == wanted:
+                    return source, statement.name.text
+    return None
+
+
+def _shipped(file: str) -> Source:
+    return Source(resources.read("specs", file + ENDING), file + ENDING, file)
+
+
+def shipped_names() -> list[str]:
+    """The names of all shipped specs and their variants."""
+    found = []
+    for file in resources.names("specs", ENDING):
+        found.append(file)
+        for statement in parse(_shipped(file)).body.statements:
+            if isinstance(statement, syntax.Variant):
+                found.append(statement.name.text.lower())
+    return found
+
+
+def list_specs() -> list[ListedSpec]:
+    """The shipped specs and their variants, with parameters and multiply-adds at their own input."""
+    listed = []
+    for name in shipped_names():
+        found = find_shipped(name)
+        assert found is not None
+        network, _ = analyse(name) if not os.path.exists(name) else analyse(text=found[0].text, variant=found[1])
+        first = network.description.partition("\n")[0]
+        listed.append(
+            ListedSpec(
+                name, found[0].name, first, network.input_shape, network.params, network.macs, network.settings
+            )
+        )
+    return listed
+
+
+def as_shape(value: str | tuple[int, ...] | Shape) -> Shape:
+    """A shape from outside: `"3x32x32"`, `(3, 32, 32)`. Raises `SpecError` for anything else."""
+    if isinstance(value, Shape):
+        return value
+    sizes = as_value(value) if isinstance(value, str) else value
+    sizes = sizes if isinstance(sizes, tuple) else (sizes,)
+    whole = all(isinstance(size, int) and not isinstance(size, bool) for size in sizes)
+    if not whole or not 1 <= len(sizes) <= 4 or not all(1 <= size <= LARGEST for size in sizes):
+        raise SpecError(
+            [
+                Diagnostic(
+                    "not-a-shape",
+                    f"{value!r} is not a shape",
+                    help=("write channels and up to three spatial sizes: 3x224x224",),
+                )
+            ]
+        )
+    return Shape.of_sizes(tuple(sizes))
+
+
+def as_value(text: str) -> Any:
+    """A value from outside, written as in a spec: `64`, `0.5`, `true`, `bn`, `(1, 7)`."""
+    source = Source(text, "<value>")
+    expression = parse_expression(source)
+    try:
+        return Evaluator(lambda name: name, None, set()).value(expression)
+    except Wrong as wrong:
+        raise SpecError([Diagnostic(wrong.code, f"{text!r} has no value: {wrong}")]) from None
+
+
+def _check_settings(source: Source, spec: syntax.Spec, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The values given from outside, if they are values and the spec has params of those names."""
+    params = [statement.name.text for statement in spec.body.statements if isinstance(statement, syntax.Param)]
+    checked = {}
+    for name, value in settings.items():
+        if name not in params:
+            near = nearest(name, params)
+            known = ", ".join(params)
+            help_ = f"did you mean `{near[0]}`?" if near else f"it has {known}" if known else "it has none"
+            title = f"the spec has no param `{name}`"
+            raise SpecError([Diagnostic("unknown-param", title, help=(help_,), source=source)])
+        checked[name] = _check_value(name, value)
+    return checked
+
+
+def _check_value(name: str, value: Any) -> Any:
+    match value:
+        case bool() | int() | str():
+            fine = not isinstance(value, str) or (value.isascii() and value.isidentifier())
+            fine = fine and (isinstance(value, str) or abs(value) < 2**63)
+        case float():
+            fine = abs(value) < float("inf")
+        case tuple() | list():
+            return tuple(_check_value(name, item) for item in value)
+        case _:
+            fine = False
+    if not fine:
+        title = f"{value!r} cannot be the value of `{name}`"
+        raise SpecError([Diagnostic("wrong-value", title, help=("give a number, true or false, a tuple, or a word",))])
+    return value
+
+
+def _variant(source: Source, spec: syntax.Spec, name: str) -> syntax.Variant:
+    known = [statement for statement in spec.body.statements if isinstance(statement, syntax.Variant)]
+    for statement in known:
+        if statement.name.text.casefold() == name.casefold():
+            return statement
+    words = [statement.name.text for statement in known]
+    near = nearest(name, words)
+    help_ = f"did you mean `{near[0]}`?" if near else f"it has {', '.join(words) or 'none'}"
+    raise SpecError([Diagnostic("unknown-variant", f"the spec has no variant `{name}`", help=(help_,), source=source)])
+
+
+def _not_found(name: str) -> SpecError:
+    near = nearest(name.removesuffix(ENDING), shipped_names()) if not os.path.dirname(name) else []
+    help_ = (f"did you mean the shipped `{near[0]}`?",) if near else ("`specgen list` shows what is shipped",)
+    return SpecError([Diagnostic("not-found", f"there is no file and no shipped spec `{name}`", help=help_)])
+
+
+def _unreadable(name: str, reason: str) -> SpecError:
+    return SpecError([Diagnostic("unreadable", f"cannot read `{name}`: {reason}")])

@@ -1,0 +1,148 @@
+"""What an error is, and how it is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+from unicodedata import east_asian_width
+
+from specgen.source import Source, Span, printable
+
+
+@dataclass(frozen=True)
+class Label:
+    """A place in the source and what to say about it; `primary` is the one at fault."""
+
+    span: Span
+    text: str = ""
+    primary: bool = True
+
+
+@dataclass(frozen=True)
+class Diagnostic:
+    """One mistake: its kind in kebab case, what is wrong, where, and what would mend it."""
+
+    code: str
+    title: str
+    labels: tuple[Label, ...] = ()
+    help: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    source: Source | None = None
+    severity: str = "error"
+
+    @property
+    def place(self) -> tuple[int, int] | None:
+        """Line and column of the place at fault, counted from 1."""
+        if self.source is None or not self.labels:
+            return None
+        return self.source.position(self.labels[0].span.start)
+
+    def as_json(self) -> dict[str, Any]:
+        """The diagnostic as plain data."""
+        labels = []
+        for label in self.labels:
+            assert self.source is not None
+            (line, column), (end_line, end_column) = map(self.source.position, label.span)
+            labels.append(
+                {
+                    "line": line,
+                    "column": column,
+                    "end_line": end_line,
+                    "end_column": end_column,
+                    "text": label.text,
+                    "primary": label.primary,
+                }
+            )
+        return {
+            "severity": self.severity,
+            "code": self.code,
+            "title": self.title,
+            "file": self.source.name if self.source else None,
+            "labels": labels,
+            "help": list(self.help),
+            "notes": list(self.notes),
+        }
+
+
+class SpecError(Exception):
+    """A spec that is wrong: every mistake that was found, in `diagnostics`.
+
+    `str(error)` is the text that the command line prints.
+    """
+
+    def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
+        self.diagnostics = tuple(diagnostics)
+        super().__init__(self.diagnostics)
+
+    def __str__(self) -> str:
+        return "\n\n".join(render(diagnostic) for diagnostic in self.diagnostics)
+
+
+def nearest(word: str, known: Iterable[str], count: int = 1) -> list[str]:
+    """The known words most like `word`, best first."""
+    by_folded = {}
+    for name in sorted(known):
+        by_folded.setdefault(name.casefold(), name)
+    found = get_close_matches(word.casefold(), by_folded, count, 0.6)
+    return [by_folded[name] for name in found]
+
+
+def listed(words: Iterable[str]) -> str:
+    """`a`, `b` and `c`."""
+    quoted = [f"`{word}`" for word in words]
+    if len(quoted) < 2:
+        return "".join(quoted)
+    return ", ".join(quoted[:-1]) + " and " + quoted[-1]
+
+
+def render(diagnostic: Diagnostic) -> str:
+    """The diagnostic as text: title, place, source lines with what is wrong under them, help."""
+    lines = [f"{diagnostic.severity}[{diagnostic.code}]: {printable(diagnostic.title)}"]
+    source, place = diagnostic.source, diagnostic.place
+    margin = 1
+    if source is not None and place is not None:
+        numbers = [source.position(label.span.start)[0] for label in diagnostic.labels]
+        margin = len(str(max(numbers)))
+        lines.append(f"{' ' * margin}--> {printable(source.name)}:{place[0]}:{place[1]}")
+        lines.append(f"{' ' * margin} |")
+        lines.extend(_excerpt(source, diagnostic.labels, margin))
+    elif source is not None:
+        lines.append(f"{' ' * margin}--> {printable(source.name)}")
+    remarks = [f"help: {text}" for text in diagnostic.help] + [f"note: {text}" for text in diagnostic.notes]
+    if remarks and place is not None:
+        lines.append(f"{' ' * margin} |")
+    lines.extend(f"{' ' * margin} = {printable(remark)}" for remark in remarks)
+    return "\n".join(lines)
+
+
+def _excerpt(source: Source, labels: Sequence[Label], margin: int) -> list[str]:
+    """The labelled lines in the file's order, each with its marks; a gap is shown as dots."""
+    by_line: dict[int, list[Label]] = {}
+    for label in sorted(labels, key=lambda label: label.span):
+        by_line.setdefault(source.position(label.span.start)[0], []).append(label)
+    drawn, last = [], None
+    for number, here in by_line.items():
+        if last is not None and number > last + 1:
+            drawn.append(f"{'.' * max(margin, 3)}")
+        text = source.line(number)
+        drawn.append(f"{number:>{margin}} | {_visible(text)}".rstrip())
+        start = source.position(here[0].span.start)
+        for label in here:
+            column = source.position(label.span.start)[1] - 1
+            length = min(label.span.end - label.span.start, len(text) - column)
+            before = _width(text[:column])
+            marks = ("^" if label.primary else "-") * max(1, _width(text[column : column + length]))
+            drawn.append(f"{' ' * margin} | {' ' * before}{marks} {printable(label.text)}".rstrip())
+        last = start[0]
+    return drawn
+
+
+def _visible(text: str) -> str:
+    return printable(text.replace("\t", "    "))
+
+
+def _width(text: str) -> int:
+    """How many columns `_visible(text)` takes on a terminal."""
+    return sum(2 if east_asian_width(char) in "WF" else 1 for char in _visible(text))

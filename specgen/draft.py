@@ -1,0 +1,255 @@
+"""Between syntax and network: steps that have their shapes and not yet their names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from specgen import arithmetic, syntax
+from specgen.arithmetic import Symbol, Traced
+from specgen.ir import Block, Branch, Child, Member, Parallel, Sequence, Step
+from specgen.layers.base import Layer
+from specgen.names import objection
+from specgen.shape import Shape
+from specgen.source import Span
+
+if TYPE_CHECKING:
+    from specgen.elaborate import _Elaborator
+
+
+@dataclass(frozen=True)
+class DraftLayer:
+    """A layer. `implied` marks the activation that the network's last `fc` goes without."""
+
+    label: syntax.Name | None
+    kind: str
+    input: Shape
+    output: Shape
+    span: Span
+    layer: Layer
+    implied: bool = False
+
+
+@dataclass(frozen=True)
+class DraftSequence:
+    """A named group, or a block that is a chain of blocks."""
+
+    label: syntax.Name | None
+    kind: str
+    input: Shape
+    output: Shape
+    span: Span
+    children: list[Draft]
+
+
+@dataclass(frozen=True)
+class DraftBlock:
+    """A use of a block, with its arguments."""
+
+    label: syntax.Name | None
+    kind: str
+    input: Shape
+    output: Shape
+    span: Span
+    children: list[Draft]
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class DraftParallel:
+    """Branches that are joined."""
+
+    label: syntax.Name | None
+    kind: str
+    input: Shape
+    output: Shape
+    span: Span
+    branches: list[list[Draft]]
+
+
+Draft: TypeAlias = DraftLayer | DraftSequence | DraftBlock | DraftParallel
+
+#: What may follow the last `fc` without making it a hidden layer.
+_BEHIND_LAST = ("softmax", "log_softmax", "flatten")
+
+#: Statements that a block may hold and still be a chain.
+_SILENT = (syntax.Let, syntax.Default, syntax.Expect)
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a number: not a word, a tuple or a boolean."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def is_chain(block: syntax.Block, blocks: Mapping[str, Any]) -> bool:
+    """Whether a block is nothing but blocks one behind the other: it becomes an `nn.Sequential`."""
+    return _is_chain(block.body, blocks) and _uses(block.body)
+
+
+def _is_chain(body: syntax.Body, blocks: Mapping[str, Any]) -> bool:
+    for statement in body.statements:
+        match statement:
+            case syntax.Apply(word=word) if word.text in blocks:
+                pass
+            case syntax.Repeat(body=inner) if _is_chain(inner, blocks):
+                pass
+            case syntax.If(cases=cases, otherwise=otherwise):
+                bodies = [inner for _, inner in cases] + ([otherwise] if otherwise else [])
+                if not all(_is_chain(inner, blocks) for inner in bodies):
+                    return False
+            case _ if not isinstance(statement, _SILENT):
+                return False
+    return True
+
+
+def _uses(body: syntax.Body) -> bool:
+    return any(not isinstance(statement, _SILENT) for statement in body.statements)
+
+
+def enter(shape: Shape) -> Shape:
+    """What arrives, as a block sees it: its channels are called `in_channels`, its sizes are numbers."""
+    channels = arithmetic.traced(arithmetic.plain(shape.channels), Symbol("in_channels"))
+    return Shape(channels, tuple(map(arithmetic.plain, shape.spatial)), shape.channels_last)
+
+
+def leave(shape: Shape, known: Mapping[str, Any]) -> Shape:
+    """What a block gives, as its user sees it: `known` has its arguments and `in_channels`."""
+    return Shape(_outside(shape.channels, known), tuple(map(arithmetic.plain, shape.spatial)), shape.channels_last)
+
+
+def _outside(value: int, known: Mapping[str, Any]) -> Any:
+    if not isinstance(value, Traced):
+        return value
+    terms = {name: arithmetic.expression_of(one) for name, one in known.items() if is_number(one)}
+    return arithmetic.traced(arithmetic.plain(value), arithmetic.substitute(value.expression, terms))
+
+
+def without_last_activation(children: list[Draft]) -> list[Draft]:
+    """The steps without the activation of the `fc` that ends the network: it gives raw scores."""
+    index = len(children) - 1
+    while index >= 0 and _passes(children[index], children[index - 1] if index else None):
+        index -= 1
+    if index < 0:
+        return children
+    last = children[index]
+    ended: list[Draft]
+    match last:
+        case DraftLayer(implied=True):
+            ended = []
+        case DraftSequence() | DraftBlock():
+            ended = [replace(last, children=without_last_activation(last.children))]
+        case DraftParallel():
+            ended = [replace(last, branches=[without_last_activation(branch) for branch in last.branches])]
+        case _:
+            return children
+    return [*children[:index], *ended, *children[index + 1 :]]
+
+
+def _passes(child: Draft, before: Draft | None) -> bool:
+    """Whether a step at the end may follow the last `fc`: by its kind, or as dropout of the same line."""
+    if isinstance(child, DraftSequence):
+        return all(map(_passes, child.children, [None] * len(child.children)))
+    own_dropout = isinstance(before, DraftLayer) and before.implied and before.span == child.span
+    return isinstance(child, DraftLayer) and (child.kind in _BEHIND_LAST or own_dropout)
+
+
+class _Names:
+    """Hands out the names of one module's children: a label, or the kind and its ordinal."""
+
+    def __init__(self, elaborator: _Elaborator, children: Iterable[Draft]) -> None:
+        self.elaborator = elaborator
+        self.taken: dict[str, Span] = {}
+        self.ordinals: dict[str, int] = {}
+        for child in _flat(children):
+            if child.label is not None:
+                self._reserve(child.label)
+
+    def _reserve(self, label: syntax.Name) -> None:
+        if label.text in self.taken:
+            self.elaborator.fail(
+                "said-twice",
+                f"two children are called `{label.text}`",
+                label.span,
+                "a label is one child's name",
+                "leave the label out: the children are numbered then",
+            )
+        self.taken[label.text] = label.span
+
+    def of(self, child: Draft) -> str:
+        if child.label is not None:
+            return child.label.text
+        while True:
+            ordinal = self.ordinals[child.kind] = self.ordinals.get(child.kind, 0) + 1
+            name = f"{child.kind}{ordinal}"
+            if name not in self.taken and objection(name) is None:
+                return name
+
+
+def _flat(children: Iterable[Draft]) -> Iterable[Draft]:
+    """The children of one module, those in branches included."""
+    for child in children:
+        if isinstance(child, DraftParallel):
+            for branch in child.branches:
+                yield from _flat(branch)
+        else:
+            yield child
+
+
+def finish_network(elaborator: _Elaborator, children: list[Draft], shape: Shape) -> Sequence:
+    """The named tree below the network's outermost sequence."""
+    output = children[-1].output if children else shape
+    steps = _finish_sequence(elaborator, children)
+    return Sequence(name="network", input=shape, output=output, steps=steps)
+
+
+def _finish_sequence(elaborator: _Elaborator, children: list[Draft]) -> tuple[Child, ...]:
+    """Children of an `nn.Sequential`: numbered, or all named as soon as one has a label."""
+    labelled = any(child.label is not None for child in children)
+    names = _Names(elaborator, children)
+    return tuple(
+        _finish(elaborator, child, names.of(child) if labelled else str(index))  # type: ignore[misc]
+        for index, child in enumerate(children)
+    )
+
+
+def _finish(elaborator: _Elaborator, child: Draft, name: str) -> Child:
+    line = elaborator.source.position(child.span.start)[0]
+    ends = {"name": name, "input": child.input, "output": child.output, "line": line}
+    match child:
+        case DraftLayer():
+            return Step(**ends, layer=child.layer)
+        case DraftSequence():
+            return Sequence(**ends, steps=_finish_sequence(elaborator, child.children))
+        case DraftBlock():
+            names = _Names(elaborator, child.children)
+            members = _finish_members(elaborator, child.children, names)
+            return Block(**ends, block=child.kind, arguments=child.arguments, steps=members)
+    raise AssertionError(child)
+
+
+def _finish_members(elaborator: _Elaborator, children: list[Draft], names: _Names) -> tuple[Member, ...]:
+    """The members of a block: layers deep in branches are its direct children all the same."""
+    members: list[Member] = []
+    for child in children:
+        if isinstance(child, DraftParallel):
+            branches = tuple(
+                Branch(steps=_finish_members(elaborator, branch, names)) for branch in child.branches
+            )
+            line = elaborator.source.position(child.span.start)[0]
+            members.append(
+                Parallel(join=child.kind, branches=branches, input=child.input, output=child.output, line=line)  # type: ignore[arg-type]
+            )
+        else:
+            members.append(_finish(elaborator, child, names.of(child)))
+    return tuple(members)
+
+
+def article(option: str) -> str:
+    """A required option in words."""
+    return {
+        "out_channels": "its number of output channels",
+        "out_features": "its number of output features",
+        "output_size": "its output size",
+        "num_groups": "its number of groups",
+    }.get(option, f"a value for `{option}`")

@@ -1,0 +1,206 @@
+"""The value of an expression: numbers, booleans, tuples, and words that mean themselves."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from specgen import arithmetic, syntax
+from specgen.arithmetic import Traced
+from specgen.shape import LARGEST_TOTAL
+from specgen.source import Span
+
+#: A number, a boolean, a tuple of values, or a word.
+Value: TypeAlias = "int | float | bool | str | tuple[Value, ...]"
+
+
+class Wrong(Exception):  # noqa: N818 (a mistake in the spec, which the caller gives its place in a report)
+    """An expression that has no value, and why."""
+
+    def __init__(self, code: str, title: str, span: Span, label: str = "", help_: str = "") -> None:
+        super().__init__(title)
+        self.code, self.title, self.span, self.label, self.help = code, title, span, label, help_
+
+
+def _make_divisible(value: float, divisor: int) -> int:
+    """The multiple of `divisor` nearest to `value`, but not below nine tenths of it.
+
+    The rule of the MobileNet papers' reference code (Sandler et al., 2018).
+    """
+    rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
+    return rounded + divisor if rounded < 0.9 * value else rounded
+
+
+#: Functions by name: how many numbers they take (at least, at most), and what they do.
+FUNCTIONS: dict[str, tuple[int, int | None, Callable[..., Any]]] = {
+    "min": (2, None, min),
+    "max": (2, None, max),
+    "ceil": (1, 1, math.ceil),
+    "floor": (1, 1, math.floor),
+    "round": (1, 1, round),
+    "int": (1, 1, int),
+    "make_divisible": (2, 2, _make_divisible),
+}
+
+#: Functions that the emitted file can call as they are.
+_PRINTABLE = ("min", "max", "round", "int")
+
+_COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+class Evaluator:
+    """Evaluates expressions in one place of a spec: with the names and the channels that hold there.
+
+    `decided` collects the names that a condition, a count or a word came from: what they are worth has
+    shaped the structure.
+    """
+
+    def __init__(self, lookup: Callable[[str], Any], channels: int | None, decided: set[str]) -> None:
+        self.lookup = lookup
+        self.channels = channels
+        self.decided = decided
+
+    def value(self, expr: syntax.Expr) -> Any:
+        """The value of an expression; raises `Wrong`."""
+        match expr:
+            case syntax.Number():
+                return _bounded(expr.value, expr)
+            case syntax.Name():
+                return self.lookup(expr.text)
+            case syntax.Channels():
+                if self.channels is None:
+                    raise Wrong("no-input", "`in` has no value here", expr.span, "nothing arrives yet")
+                return self.channels
+            case syntax.TupleOf():
+                return tuple(self.value(item) for item in expr.items)
+            case syntax.Prefix():
+                if expr.operator == "not":
+                    return not self.boolean(expr.operand)
+                return _bounded(-self.number(expr.operand), expr)
+            case syntax.Chain():
+                return self._chain(expr)
+            case syntax.FunctionCall():
+                return self._call(expr)
+
+    def number(self, expr: syntax.Expr) -> Any:
+        """The value of an expression that has to be a number."""
+        value = self.value(expr)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise Wrong("not-a-number", "a number is needed here", expr.span, f"this is {describe(value)}")
+        return value
+
+    def whole(self, expr: syntax.Expr) -> int:
+        """The value of an expression that has to be a whole number; `128.0` is one."""
+        value = self.number(expr)
+        if isinstance(value, float):
+            if not value.is_integer():
+                raise Wrong("not-whole", "a whole number is needed here", expr.span, f"this is {value:g}")
+            whole: int = arithmetic.apply("int", int(value), value)
+            return whole
+        return int(value) if not isinstance(value, Traced) else value
+
+    def boolean(self, expr: syntax.Expr) -> bool:
+        """The value of an expression that has to be true or false."""
+        value = self.value(expr)
+        if not isinstance(value, bool):
+            raise Wrong(
+                "not-a-condition",
+                "a condition is true or false",
+                expr.span,
+                f"this is {describe(value)}",
+                "compare it with something: `== 1`, `!= none`",
+            )
+        return value
+
+    def _chain(self, chain: syntax.Chain) -> Any:
+        kind = chain.rest[0][0]
+        if kind in ("and", "or"):
+            values = (self.boolean(operand) for operand in (chain.first, *(right for _, right in chain.rest)))
+            return all(values) if kind == "and" else any(values)
+        if kind in _COMPARISONS:
+            return self._compare(chain)
+        value = self.number(chain.first)
+        for sign, operand in chain.rest:
+            span = chain.first.span.to(operand.span)
+            value = _bounded(_arithmetic(sign, value, self.number(operand), operand), chain, span)
+        return value
+
+    def _compare(self, chain: syntax.Chain) -> bool:
+        (sign, operand), *_ = chain.rest
+        left, right = self.value(chain.first), self.value(operand)
+        if sign not in ("==", "!="):
+            left, right = self.number(chain.first), self.number(operand)
+        self.decided |= arithmetic.names((left, right) if not isinstance(left, tuple) else (*left, right))
+        if isinstance(left, bool) is not isinstance(right, bool):
+            return sign == "!="
+        return _COMPARISONS[sign](left, right)
+
+    def _call(self, call: syntax.FunctionCall) -> Any:
+        name = call.function.text
+        least, most, function = FUNCTIONS[name]
+        if not least <= len(call.arguments) <= (most or len(call.arguments)):
+            wanted = f"{least}" if most == least else f"{least} or more"
+            raise Wrong(
+                "wrong-arguments",
+                f"`{name}` takes {wanted} numbers",
+                call.span,
+                f"here are {len(call.arguments)}",
+            )
+        arguments = [self.number(argument) for argument in call.arguments]
+        if name == "make_divisible" and arguments[1] < 1:
+            raise Wrong("wrong-arguments", "the divisor has to be 1 or more", call.arguments[1].span)
+        value = function(*map(arithmetic.plain, arguments))
+        if name in _PRINTABLE:
+            value = arithmetic.apply(name, value, *arguments)
+        else:
+            value = arithmetic.opaque(value, tuple(arguments))
+        return _bounded(value, call)
+
+
+def _arithmetic(sign: str, left: Any, right: Any, operand: syntax.Expr) -> Any:
+    if sign in ("/", "//", "%") and right == 0:
+        raise Wrong("division-by-zero", "division by zero", operand.span, "this is 0")
+    match sign:
+        case "+":
+            return left + right
+        case "-":
+            return left - right
+        case "*":
+            return left * right
+        case "//":
+            return left // right
+        case "%":
+            return left % right
+    # Division of whole numbers stays whole where it comes out even.
+    if isinstance(left, int) and isinstance(right, int) and left % right == 0:
+        return left // right
+    return left / right
+
+
+def _bounded(value: Any, expr: syntax.Expr, span: Span | None = None) -> Any:
+    if isinstance(value, float) and (math.isinf(value) or math.isnan(value)):
+        raise Wrong("number-too-large", "number is too large", span or expr.span, "this overflows")
+    if isinstance(value, int) and not -LARGEST_TOTAL < value < LARGEST_TOTAL:
+        raise Wrong("number-too-large", "number is too large", span or expr.span, "this is 2^63 or more")
+    return value
+
+
+def describe(value: Any) -> str:
+    """A value as a message names it: `the word bn`, `3 × 5`, `0.5`."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return f"the word `{value}`"
+    if isinstance(value, tuple):
+        return f"({', '.join(describe(item) for item in value)})"
+    return f"{arithmetic.plain(value):g}" if isinstance(value, float) else str(arithmetic.plain(value))
+

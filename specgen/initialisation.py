@@ -1,0 +1,106 @@
+"""Weight initialisation: what `init` may say, and which weights it reaches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from specgen.ir import InitRule, Network, Step, walk
+from specgen.layers import registry
+from specgen.layers.base import Call, Layer
+from specgen.layers.fields import Choice, OptionType, Real
+
+_FAN: dict[str, OptionType] = {
+    "a": Real(),
+    "mode": Choice("fan_in", "fan_out"),
+    "nonlinearity": Choice(
+        "linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
+        "sigmoid", "tanh", "relu", "leaky_relu", "selu",
+    ),
+}  # fmt: skip
+_NORMAL: dict[str, OptionType] = {"mean": Real(), "std": Real(0)}
+_GAIN: dict[str, OptionType] = {"gain": Real()}
+
+
+#: What the value for a bias may be.
+NUMBER = Real()
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of `torch.nn.init`: its options, and the axes that a tensor needs for it."""
+
+    options: Mapping[str, OptionType]
+    least_axes: int = 1
+    most_axes: int = 5
+    required: tuple[str, ...] = ()
+
+
+#: The functions of `torch.nn.init`, without the underscore.
+FUNCTIONS: dict[str, Function] = {
+    "uniform": Function({"a": Real(), "b": Real()}),
+    "normal": Function(_NORMAL),
+    "trunc_normal": Function({**_NORMAL, "a": Real(), "b": Real()}),
+    "constant": Function({"val": Real()}, required=("val",)),
+    "ones": Function({}),
+    "zeros": Function({}),
+    "eye": Function({}, 2, 2),
+    "dirac": Function({}, 3, 5),
+    "xavier_uniform": Function(_GAIN, 2),
+    "xavier_normal": Function(_GAIN, 2),
+    "kaiming_uniform": Function(_FAN, 2),
+    "kaiming_normal": Function(_FAN, 2),
+    "orthogonal": Function(_GAIN, 2),
+    "sparse": Function({"sparsity": Real(0, 1), "std": Real(0)}, 2, 2, ("sparsity",)),
+}
+
+_FAMILIES = ("conv", "linear", "norm")
+_BROADEST = ("all",)
+
+
+def kinds() -> dict[str, str]:
+    """What `init` can be said for: every word, and the one name that all its other words mean."""
+    found = {word: layer.word for word in registry.words() if (layer := registry.find(word))}
+    found.update({family: family for family in (*_FAMILIES, *_BROADEST)})
+    found["fc"] = "linear"
+    return found
+
+
+def breadth(kind: str) -> int:
+    """How much a kind covers: one layer's word 0, a family 1, everything 2. The narrowest one counts."""
+    return 2 if kind in _BROADEST else int(kind in _FAMILIES)
+
+
+def reaches(kind: str, layer: Layer, call: Call) -> bool:
+    """Whether an `init` of this kind is meant for a layer.
+
+    A word means PyTorch's class behind it: `init dwconv` reaches every convolution with one group per
+    input channel, however it was written.
+    """
+    if kind in _BROADEST:
+        return True
+    if kind in _FAMILIES:
+        return layer.family == kind
+    if kind == "dwconv":
+        return is_depthwise(call)
+    return layer.word == kind
+
+
+def is_depthwise(call: Call) -> bool:
+    """Whether this is a convolution with one group per input channel."""
+    return call.name.startswith("Conv") and call.keywords.get("groups", 1) == call.arguments[0]
+
+
+def fits(function: str, axes: int) -> bool:
+    """Whether a function can fill a tensor with that many axes."""
+    known = FUNCTIONS[function]
+    return known.least_axes <= axes <= known.most_axes
+
+
+def assigned(network: Network) -> Iterator[tuple[InitRule, str, Step]]:
+    """Every layer that an `init` reaches, with the rule that counts for it and its path."""
+    for path, step in walk(network.root):
+        for rule in network.init:
+            if reaches(rule.kind, step.layer, step.call):
+                yield rule, path, step
+                break

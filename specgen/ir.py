@@ -1,0 +1,311 @@
+"""The network: what a spec comes to once names are resolved and every shape is known.
+
+Two kinds of node: a layer, which is open (see `specgen.layers`), and structure, which is closed. Frozen
+Pydantic, so it goes to JSON and comes back; what comes back is inferred again and has to agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from math import prod
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationInfo, model_validator
+
+from specgen import arithmetic
+from specgen.joins import JoinKind
+from specgen.layers import registry
+from specgen.layers.base import Call, Layer, Refusal
+from specgen.names import objection
+from specgen.shape import LARGEST_TOTAL, Shape, ShapeField
+
+if TYPE_CHECKING:
+    import os
+
+    from torch import nn
+
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=200)]
+ChildName = Annotated[str, Field(pattern=r"^([A-Za-z_][A-Za-z0-9_]*|[0-9]+)$", max_length=200)]
+
+
+def _layer_from_json(value: Any) -> Layer:
+    """A layer from its JSON form: its options, its `kind`, and in `written` what they were computed from."""
+    if isinstance(value, Layer):
+        return value
+    if not isinstance(value, dict):
+        raise ValueError("a layer is an object with its `kind` and its options")
+    options = dict(value)
+    kind, written = options.pop("kind", None), options.pop("written", {})
+    layer = registry.find(kind) if isinstance(kind, str) else None
+    if layer is None:
+        raise ValueError(f"{kind!r} is no kind of layer")
+    for name, text in written.items() if isinstance(written, dict) else ():
+        number = options.get(name)
+        if not isinstance(number, (int, float)) or not isinstance(text, str):
+            raise ValueError(f"{name} is not a number that can be written as {text!r}")
+        options[name] = arithmetic.traced(number, arithmetic.read(text))
+    return layer(**options)
+
+
+def _layer_to_json(layer: Layer) -> dict[str, Any]:
+    options = layer.model_dump()
+    written = {
+        name: arithmetic.show(value.expression)
+        for name in type(layer).model_fields
+        if isinstance(value := getattr(layer, name), arithmetic.Traced) and arithmetic.names(value)
+    }
+    return {"kind": layer.word, **options, **({"written": written} if written else {})}
+
+
+LayerField = Annotated[Layer, PlainValidator(_layer_from_json), PlainSerializer(_layer_to_json)]
+
+
+def _arguments_from_json(value: Any) -> dict[str, Any]:
+    """A block's arguments: a value each, or a number with the expression it was computed from."""
+    if not isinstance(value, dict):
+        raise ValueError("arguments are an object")
+    found = {}
+    for name, one in value.items():
+        if isinstance(one, dict):
+            number, text = one.get("value"), one.get("written")
+            if not isinstance(number, (int, float)) or not isinstance(text, str):
+                raise ValueError(f"{name} is not a number with what it was computed from")
+            one = arithmetic.traced(number, arithmetic.read(text))
+        found[name] = tuple(one) if isinstance(one, list) else one
+    return found
+
+
+def _arguments_to_json(arguments: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: {"value": arithmetic.plain(one), "written": arithmetic.show(one.expression)}
+        if isinstance(one, arithmetic.Traced) and arithmetic.names(one)
+        else one
+        for name, one in arguments.items()
+    }
+
+
+Arguments = Annotated[
+    dict[str, Any], PlainValidator(_arguments_from_json), PlainSerializer(_arguments_to_json)
+]
+
+_CONFIG = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
+
+
+class Node(BaseModel):
+    """What all nodes have: a name in the module tree, and the shapes at both ends."""
+
+    model_config = _CONFIG
+
+    name: ChildName
+    input: ShapeField
+    output: ShapeField
+    #: The line of the spec that it comes from.
+    line: int | None = None
+
+
+class Step(Node):
+    """One layer."""
+
+    node: Literal["layer"] = "layer"
+    layer: LayerField
+
+    @property
+    def call(self) -> Call:
+        """The constructor call it stands for."""
+        return self.layer.call(self.input)
+
+
+class Sequence(Node):
+    """Nodes one behind the other: the network itself, a named group, or a block that is a chain."""
+
+    node: Literal["sequence"] = "sequence"
+    steps: tuple[Child, ...]
+
+
+class Block(Node):
+    """One use of a block: a module whose members may branch.
+
+    Inside, channel counts are written in terms of the block's `arguments` and `in_channels`.
+    """
+
+    node: Literal["block"] = "block"
+    block: Identifier
+    arguments: Arguments = {}
+    steps: tuple[Member, ...]
+
+
+class Parallel(BaseModel):
+    """Branches side by side, joined: part of the block around it, and no module of its own."""
+
+    model_config = _CONFIG
+
+    node: Literal["parallel"] = "parallel"
+    input: ShapeField
+    output: ShapeField
+    line: int | None = None
+    join: JoinKind
+    branches: Annotated[tuple[Branch, ...], Field(min_length=1)]
+
+
+class Branch(BaseModel):
+    """One branch of a parallel: without steps, the identity."""
+
+    model_config = _CONFIG
+
+    steps: tuple[Member, ...]
+
+
+#: What an `nn.Sequential` holds, and what a block holds.
+Child = Annotated[Step | Sequence | Block, Field(discriminator="node")]
+Member = Annotated[Step | Sequence | Block | Parallel, Field(discriminator="node")]
+
+
+class InitRule(BaseModel):
+    """How the weights of some layers start: `torch.nn.init`'s function with an underscore behind it."""
+
+    model_config = _CONFIG
+
+    kind: Identifier
+    function: Identifier
+    options: dict[Identifier, int | float | str] = {}
+    bias: float | None = None
+    line: int | None = None
+
+
+class LayerRow(NamedTuple):
+    """One layer of a network, as `Network.layers` lists it."""
+
+    name: str
+    kind: str
+    input: Shape
+    output: Shape
+    params: int
+    macs: int
+    line: int | None
+
+
+class Network(BaseModel):
+    """A checked network: every shape known, nothing left that a backend could refuse.
+
+    Attributes:
+        name: the class name.
+        description: the comment block at the top of the spec.
+        source: the file the spec came from, without its folder; empty for text.
+        settings: the spec's params and their values.
+        fixed: the params that shaped the structure; the others stay arguments of what is emitted.
+        init: the weight initialisation, most specific first; empty for PyTorch's own.
+        root: the outermost sequence.
+    """
+
+    model_config = _CONFIG
+
+    name: Identifier
+    description: str = ""
+    source: str = ""
+    settings: dict[Identifier, Any] = {}
+    fixed: tuple[Identifier, ...] = ()
+    init: tuple[InitRule, ...] = ()
+    root: Sequence
+
+    @model_validator(mode="after")
+    def _same_gate(self, info: ValidationInfo) -> Network:
+        """Whatever way a network comes in, its shapes are inferred: here, unless `elaborate` just did."""
+        if not (info.context or {}).get("inferred"):
+            from specgen.again import infer_again
+
+            self.__dict__["root"] = infer_again(self)
+        return self
+
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of one sample that goes in."""
+        return self.root.input
+
+    @property
+    def output_shape(self) -> Shape:
+        """The shape of what comes out for one sample."""
+        return self.root.output
+
+    @property
+    def layers(self) -> tuple[LayerRow, ...]:
+        """Every layer in order, by its path in the module tree."""
+        return tuple(
+            LayerRow(path, step.layer.word, step.input, step.output, params(step), macs(step), step.line)
+            for path, step in walk(self.root)
+        )
+
+    @property
+    def params(self) -> int:
+        """The number of learned values."""
+        return sum(params(step) for _, step in walk(self.root))
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds for one sample: convolutions and matrix products, bias and pooling left out."""
+        return sum(macs(step) for _, step in walk(self.root))
+
+    def build(
+        self,
+        *,
+        device: str | None = None,
+        dtype: str | None = None,
+        weights: str | os.PathLike[str] | None = None,
+    ) -> nn.Sequential:
+        """The network as an `nn.Sequential`, its weights initialised, or read from `weights`.
+
+        See `specgen.load` for the arguments.
+        """
+        from specgen.backends import torch as backend
+
+        return backend.build(self, device=device, dtype=dtype, weights=weights)
+
+    def emit(self) -> str:
+        """The network as the text of one Python module that needs nothing but torch."""
+        from specgen.backends import python
+
+        return python.emit(self)
+
+    def summary(self) -> str:
+        """A table of the layers: name, kind, output shape, parameters, multiply-adds."""
+        from specgen.views import summary
+
+        return summary.table(self)
+
+    def __str__(self) -> str:
+        return (
+            f"{self.name}: {self.input_shape} → {self.output_shape}, "
+            f"{self.params:,} parameters, {self.macs:,} multiply-adds"
+        )
+
+    def __repr__(self) -> str:
+        return f"<Network {self}>"
+
+
+def walk(node: Sequence | Block, prefix: str = "") -> Iterator[tuple[str, Step]]:
+    """Every layer in order, with its path in the module tree."""
+    for child in members(node.steps):
+        path = f"{prefix}{child.name}"
+        if isinstance(child, Step):
+            yield path, child
+        else:
+            yield from walk(child, f"{path}.")
+
+
+def members(steps: Iterable[Step | Sequence | Block | Parallel]) -> Iterator[Step | Sequence | Block]:
+    """The modules among some steps, those in branches included, in order."""
+    for step in steps:
+        if isinstance(step, Parallel):
+            for branch in step.branches:
+                yield from members(branch.steps)
+        else:
+            yield step
+
+
+def params(step: Step) -> int:
+    """The number of learned values of a layer."""
+    return sum(prod(map(int, sizes)) for sizes in step.layer.parameters(step.input).values())
+
+
+def macs(step: Step) -> int:
+    """The multiply-adds of a layer for one sample."""
+    return int(step.layer.macs(step.input))

@@ -1,0 +1,181 @@
+"""What a layer is: its options, its shape rule, its parameters, and the PyTorch call it stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict
+
+from specgen import arithmetic
+from specgen.layers.fields import OptionType
+from specgen.shape import PerAxis, Shape, collapse
+
+#: Anything that stands in a constructor call.
+Argument: TypeAlias = "int | float | bool | str | tuple[Argument, ...] | None"
+
+#: What belongs together: in `specgen layers`, and for `init` (`conv`, `linear`, `norm`).
+Family = Literal["conv", "linear", "pool", "norm", "activation", "dropout", "shape", "transformer", "other"]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A constructor call as a value: one backend makes it, another prints it, neither decides anything.
+
+    `name` is a class of `torch.nn`, or of the module that `Layer.modules` names.
+    """
+
+    name: str
+    arguments: tuple[Argument, ...] = ()
+    keywords: Mapping[str, Argument] = field(default_factory=dict)
+
+
+class Refusal(Exception):  # noqa: N818 (what a shape rule says, not a failure of the program)
+    """A shape rule's refusal: why a layer cannot take what arrives.
+
+    Args:
+        code: the kind of error, in kebab case.
+        title: what is wrong, standing alone.
+        label: what is wrong at the option, with the numbers that led there.
+        at: the option at fault; the whole layer where none is.
+        remedies: changes of options that might mend it, best first; one is shown only if the rule
+            accepts it.
+        advice: what else would mend it, where no option does.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        title: str,
+        label: str = "",
+        *,
+        at: str | None = None,
+        remedies: Iterable[Mapping[str, Any]] = (),
+        advice: str = "",
+    ) -> None:
+        super().__init__(title)
+        self.code = code
+        self.title = title
+        self.label = label
+        self.at = at
+        self.remedies = tuple(remedies)
+        self.advice = advice
+
+
+class Layer(BaseModel):
+    """A kind of layer: subclass it, register it, and the whole compiler knows it.
+
+    The fields are its options, under PyTorch's names, with their types, defaults and bounds. A
+    default that is PyTorch's own is left out of the constructor call by `changed`.
+    """
+
+    model_config = ConfigDict(
+        strict=True, extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True
+    )
+
+    #: The word that names it in a spec, and other words for the same.
+    word: ClassVar[str]
+    other_words: ClassVar[tuple[str, ...]] = ()
+    family: ClassVar[Family] = "other"
+    #: Options that may be given by position, in order.
+    positional: ClassVar[tuple[str, ...]] = ()
+    #: One-letter short forms of options.
+    short: ClassVar[dict[str, str]] = {}
+    #: Whether norm, activation and dropout may follow on its line.
+    takes_trim: ClassVar[bool] = False
+    #: The activation that follows unless the spec says otherwise.
+    default_act: ClassVar[str | None] = None
+    #: The layer whose `default` options reach this one too.
+    inherits_defaults: ClassVar[str | None] = None
+    #: Whether it flattens what arrives if that has spatial axes.
+    flattens: ClassVar[bool] = False
+    #: Where it may stand behind a layer on the same line.
+    trim: ClassVar[Literal["norm", "act", "drop"] | None] = None
+    #: Its output size in the reference's notation, and one line of a spec.
+    formula: ClassVar[str] = "the shape stays"
+    example: ClassVar[str] = ""
+    #: The importable module that holds the class of `call`, where that is not in `torch.nn`.
+    modules: ClassVar[str] = "specgen.backends.modules"
+
+    def infer(self, x: Shape) -> Shape:
+        """The output shape for an input of shape `x`; raises `Refusal` where there is none."""
+        return x
+
+    def call(self, x: Shape) -> Call:
+        """The constructor call for an input of shape `x` that `infer` accepts."""
+        raise NotImplementedError(f"{type(self).__name__} has no constructor call")
+
+    def parameters(self, x: Shape) -> dict[str, tuple[int, ...]]:
+        """The learned tensors by name, with their shapes."""
+        return {}
+
+    def macs(self, x: Shape) -> int:
+        """Multiply-adds of convolutions and matrix products, bias left out."""
+        return 0
+
+    @property
+    def may_overwrite(self) -> bool:
+        """Whether it has an in-place form that PyTorch can differentiate."""
+        return False
+
+    def changed(self, *names: str, **also: Argument) -> dict[str, Argument]:
+        """Keywords for `call`: the options among `names` that are not at their default, then `also`."""
+        fields = type(self).model_fields
+        kept: dict[str, Argument] = {}
+        for name in names:
+            value = getattr(self, name)
+            value = collapse(value) if isinstance(value, tuple) else value
+            if value != fields[name].default or arithmetic.names(value):
+                kept[name] = value
+        return {**kept, **also}
+
+    @classmethod
+    def option_type(cls, name: str) -> OptionType:
+        """What an option accepts."""
+        for kind in cls.model_fields[name].metadata:
+            if isinstance(kind, OptionType):
+                return kind
+        raise TypeError(f"{cls.__name__}.{name} needs an OptionType, such as Annotated[int, Whole(1)]")
+
+
+def per_axis(value: PerAxis, x: Shape, option: str) -> tuple[int, ...]:
+    """An option as one number per spatial axis of `x`; refuses a tuple of another length."""
+    if not isinstance(value, tuple):
+        return (value,) * x.rank
+    if len(value) != x.rank:
+        raise Refusal(
+            "wrong-axes",
+            f"{option} has {len(value)} numbers for {x.rank} spatial {'axis' if x.rank == 1 else 'axes'}",
+            f"what arrives is {x.describe()}",
+            at=option,
+        )
+    return value
+
+
+def need_map(x: Shape, word: str, ranks: tuple[int, ...] = (1, 2, 3)) -> None:
+    """Refuse anything but a feature map, channels first, with a number of spatial axes in `ranks`."""
+    if x.is_map and x.rank in ranks:
+        return
+    wanted = "a feature map"
+    if x.is_map:
+        wanted += f" with {' or '.join(map(str, ranks))} spatial axes"
+    advice = "put `channels_first` in front of it" if x.channels_last and x.rank in ranks and x.rank > 1 else ""
+    raise Refusal(
+        "needs-map", f"`{word}` needs {wanted}", f"what arrives is {x.describe()}", advice=advice
+    )
+
+
+def need_sizes(out: tuple[int, ...], x: Shape, kernel: tuple[int, ...], **options: Any) -> None:
+    """Refuse windows that do not fit: an output size below 1."""
+    if all(size >= 1 for size in out):
+        return
+    from specgen.shape import times
+
+    raise Refusal(
+        "kernel-too-large",
+        "kernel is larger than what it slides over",
+        f"{times(kernel)} does not fit in {times(x.spatial)}",
+        at="kernel_size",
+        **options,
+    )

@@ -1,0 +1,247 @@
+"""Convolutions: `conv`, `dwconv`, `deconv`."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Annotated, ClassVar
+
+from specgen.layers.base import Argument, Call, Layer, Refusal, need_map, need_sizes, per_axis
+from specgen.layers.fields import Axes, Choice, Either, Flag, Whole
+from specgen.layers.registry import register_layer
+from specgen.shape import PerAxis, Shape, along, collapse, transposed, window
+
+_SHORT = {"k": "kernel_size", "s": "stride", "p": "padding", "d": "dilation", "g": "groups"}
+
+
+class Convolution(Layer):
+    """What `conv` and `dwconv` share: a kernel that slides over a feature map."""
+
+    family = "conv"
+    takes_trim = True
+    default_act = "relu"
+    formula: ClassVar[str] = "floor((in + 2·p − d·(k − 1) − 1) / s) + 1 per axis"
+
+    kernel_size: Annotated[PerAxis, Axes(1)] = 3
+    stride: Annotated[PerAxis, Axes(1)] = 1
+    padding: Annotated[PerAxis | str, Either(Axes(0), Choice("half", "same", "valid"))] = "half"
+    dilation: Annotated[PerAxis, Axes(1)] = 1
+    bias: Annotated[bool, Flag()] = True
+    padding_mode: Annotated[str, Choice("zeros", "reflect", "replicate", "circular")] = "zeros"
+
+    def channels_out(self, x: Shape) -> int:
+        """The number of output channels."""
+        raise NotImplementedError
+
+    def groups_for(self, x: Shape) -> int:
+        """The number of groups."""
+        raise NotImplementedError
+
+    def infer(self, x: Shape) -> Shape:
+        need_map(x, self.word)
+        kernel, stride, dilation = self._axes(x)
+        if self.padding == "same" and any(s != 1 for s in stride):
+            raise Refusal(
+                "same-needs-stride-1",
+                "`p=same` needs stride 1",
+                "PyTorch defines `same` only there",
+                at="padding",
+                remedies=({"padding": "half"},),
+            )
+        self._check_groups(x)
+        padding = self._padding(x)
+        self._check_padding_mode(x, padding)
+        if self.padding == "same":
+            out = x.spatial
+        else:
+            out = along(window, x.spatial, kernel, stride, padding, dilation)
+        half = collapse(tuple(d * (k - 1) // 2 for k, d in zip(kernel, dilation, strict=True)))
+        need_sizes(out, x, kernel, remedies=({"padding": half},))
+        return Shape(self.channels_out(x), out)
+
+    def call(self, x: Shape) -> Call:
+        padding: Argument = self.padding if self.padding == "same" else collapse(self._padding(x))
+        groups = self.groups_for(x)
+        return Call(
+            f"Conv{x.rank}d",
+            (x.channels, self.channels_out(x)),
+            {
+                "kernel_size": collapse(per_axis(self.kernel_size, x, "kernel_size")),
+                **self.changed("stride"),
+                **({"padding": padding} if padding != 0 else {}),
+                **self.changed("dilation"),
+                **({"groups": groups} if groups != 1 else {}),
+                **self.changed("bias", "padding_mode"),
+            },
+        )
+
+    def parameters(self, x: Shape) -> dict[str, tuple[int, ...]]:
+        out = self.channels_out(x)
+        kernel = per_axis(self.kernel_size, x, "kernel_size")
+        weight = {"weight": (out, x.channels // self.groups_for(x), *kernel)}
+        return {**weight, "bias": (out,)} if self.bias else weight
+
+    def macs(self, x: Shape) -> int:
+        return prod(self.parameters(x)["weight"]) * self.infer(x).positions
+
+    def _axes(self, x: Shape) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+        return (
+            per_axis(self.kernel_size, x, "kernel_size"),
+            per_axis(self.stride, x, "stride"),
+            per_axis(self.dilation, x, "dilation"),
+        )
+
+    def _padding(self, x: Shape) -> tuple[int, ...]:
+        """Padding of one side, per axis; of `same`, the smaller side."""
+        if self.padding == "valid":
+            return (0,) * x.rank
+        if isinstance(self.padding, str):
+            kernel, _, dilation = self._axes(x)
+            return tuple(d * (k - 1) // 2 for k, d in zip(kernel, dilation, strict=True))
+        return per_axis(self.padding, x, "padding")
+
+    def _check_groups(self, x: Shape) -> None:
+        groups = self.groups_for(x)
+        for channels, side in ((x.channels, "input"), (self.channels_out(x), "output")):
+            if channels % groups:
+                raise Refusal(
+                    "groups-do-not-divide",
+                    f"{groups} groups do not divide {channels} {side} channels",
+                    f"{channels} / {groups} is not whole",
+                    at="groups",
+                )
+
+    def _check_padding_mode(self, x: Shape, padding: tuple[int, ...]) -> None:
+        if self.padding_mode not in ("reflect", "circular"):
+            return
+        kernel, _, dilation = self._axes(x)
+        # `same` pads the odd one on the right, so the larger side counts.
+        sides = [
+            -(-d * (k - 1) // 2) if self.padding == "same" else p
+            for p, k, d in zip(padding, kernel, dilation, strict=True)
+        ]
+        for side, size in zip(sides, x.spatial, strict=True):
+            most = size - 1 if self.padding_mode == "reflect" else size
+            if side > most:
+                raise Refusal(
+                    "padding-too-large",
+                    f"`padding_mode={self.padding_mode}` takes its padding from the map, which is too small",
+                    f"padding {side} of a size of {size}: at most {most}",
+                    at="padding",
+                )
+
+
+@register_layer
+class Conv(Convolution):
+    """Convolution, in one, two or three dimensions (`nn.Conv1d`, `nn.Conv2d`, `nn.Conv3d`)."""
+
+    word = "conv"
+    positional = ("out_channels",)
+    short = _SHORT
+    example = "conv 64 k=7 s=2 bn"
+
+    out_channels: Annotated[int, Whole(1)]
+    groups: Annotated[int, Whole(1)] = 1
+
+    def channels_out(self, x: Shape) -> int:
+        return self.out_channels
+
+    def groups_for(self, x: Shape) -> int:
+        return self.groups
+
+
+@register_layer
+class DepthwiseConv(Convolution):
+    """Depthwise convolution: one group per input channel, `multiplier` outputs each."""
+
+    word = "dwconv"
+    other_words = ("dw",)
+    positional = ("multiplier",)
+    short = {name: option for name, option in _SHORT.items() if option != "groups"}
+    inherits_defaults = "conv"
+    example = "dwconv k=5 s=2 bn relu6"
+
+    multiplier: Annotated[int, Whole(1)] = 1
+
+    def channels_out(self, x: Shape) -> int:
+        return self.multiplier * x.channels if self.multiplier != 1 else x.channels
+
+    def groups_for(self, x: Shape) -> int:
+        return x.channels
+
+
+@register_layer
+class TransposedConv(Layer):
+    """Transposed convolution (`nn.ConvTranspose1d`, `2d`, `3d`); with its defaults it doubles the map."""
+
+    word = "deconv"
+    other_words = ("up",)
+    family = "conv"
+    positional = ("out_channels",)
+    short = {**_SHORT, "op": "output_padding"}
+    takes_trim = True
+    formula = "(in − 1)·s − 2·p + d·(k − 1) + op + 1 per axis"
+    example = "deconv 64"
+
+    out_channels: Annotated[int, Whole(1)]
+    kernel_size: Annotated[PerAxis, Axes(1)] = 2
+    stride: Annotated[PerAxis, Axes(1)] = 2
+    padding: Annotated[PerAxis, Axes(0)] = 0
+    output_padding: Annotated[PerAxis, Axes(0)] = 0
+    groups: Annotated[int, Whole(1)] = 1
+    bias: Annotated[bool, Flag()] = True
+    dilation: Annotated[PerAxis, Axes(1)] = 1
+    padding_mode: Annotated[str, Choice("zeros")] = "zeros"
+
+    def infer(self, x: Shape) -> Shape:
+        need_map(x, self.word)
+        axes = {
+            name: per_axis(getattr(self, name), x, name)
+            for name in ("kernel_size", "stride", "padding", "dilation", "output_padding")
+        }
+        for extra, stride, dilation in zip(
+            axes["output_padding"], axes["stride"], axes["dilation"], strict=True
+        ):
+            if extra >= max(stride, dilation):
+                raise Refusal(
+                    "output-padding-too-large",
+                    "output padding must be smaller than the stride or the dilation",
+                    f"{extra} with stride {stride} and dilation {dilation}",
+                    at="output_padding",
+                )
+        for channels, side in ((x.channels, "input"), (self.out_channels, "output")):
+            if channels % self.groups:
+                raise Refusal(
+                    "groups-do-not-divide",
+                    f"{self.groups} groups do not divide {channels} {side} channels",
+                    f"{channels} / {self.groups} is not whole",
+                    at="groups",
+                )
+        out = along(transposed, x.spatial, *axes.values())
+        if any(size < 1 for size in out):
+            raise Refusal(
+                "padding-too-large",
+                "padding cuts away the whole output",
+                f"the output would be {' × '.join(map(str, out))}",
+                at="padding",
+                remedies=({"padding": 0},),
+            )
+        return Shape(self.out_channels, out)
+
+    def call(self, x: Shape) -> Call:
+        return Call(
+            f"ConvTranspose{x.rank}d",
+            (x.channels, self.out_channels),
+            {
+                "kernel_size": collapse(per_axis(self.kernel_size, x, "kernel_size")),
+                **({"stride": collapse(per_axis(self.stride, x, "stride"))} if self.stride != 1 else {}),
+                **self.changed("padding", "output_padding", "groups", "bias", "dilation"),
+            },
+        )
+
+    def parameters(self, x: Shape) -> dict[str, tuple[int, ...]]:
+        kernel = per_axis(self.kernel_size, x, "kernel_size")
+        weight = {"weight": (x.channels, self.out_channels // self.groups, *kernel)}
+        return {**weight, "bias": (self.out_channels,)} if self.bias else weight
+
+    def macs(self, x: Shape) -> int:
+        return prod(self.parameters(x)["weight"]) * x.positions

@@ -1,0 +1,234 @@
+"""The types of a layer's options: what is allowed, said once for checking, help and JSON Schema."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from specgen import arithmetic
+from specgen.shape import LARGEST
+
+
+class OptionType:
+    """A type that checks a value and can say what it accepts. Used as `Annotated[int, Whole(1)]`."""
+
+    json_schema: ClassVar[dict[str, Any]] = {}
+
+    def check(self, value: Any) -> Any:
+        """The value as the layer keeps it; raises `ValueError` if it is not one."""
+        raise NotImplementedError
+
+    def describe(self) -> str:
+        """What is accepted, to follow "must be"."""
+        raise NotImplementedError
+
+    def schema(self) -> dict[str, Any]:
+        """The JSON Schema of what is accepted."""
+        return self.json_schema
+
+    def __get_pydantic_core_schema__(self, source: object, handler: object) -> CoreSchema:
+        def validate(value: Any) -> Any:
+            try:
+                return self.check(value)
+            except ValueError:
+                raise PydanticCustomError("option", "must be {wanted}", {"wanted": self.describe()}) from None
+
+        return core_schema.no_info_plain_validator_function(
+            validate,
+            serialization=core_schema.plain_serializer_function_ser_schema(_plain),
+        )
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: object) -> dict[str, Any]:
+        return self.schema()
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(item) for item in value] if isinstance(value, tuple) else arithmetic.plain(value)
+
+
+def whole(value: Any) -> int:
+    """A whole number; a computed `128.0` is one. Raises `ValueError` for anything else."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError
+    if isinstance(value, float):
+        if not value.is_integer():
+            raise ValueError
+        result: int = arithmetic.apply("int", int(value), value)
+        return result
+    return value
+
+
+@dataclass(frozen=True)
+class Whole(OptionType):
+    """A whole number from `low` to `high`."""
+
+    low: int
+    high: int = LARGEST
+
+    def check(self, value: Any) -> int:
+        number = whole(value)
+        if not self.low <= number <= self.high:
+            raise ValueError
+        return number
+
+    def describe(self) -> str:
+        if self.high == LARGEST:
+            return f"a whole number ≥ {self.low}"
+        return f"a whole number from {self.low} to {self.high}"
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "integer", "minimum": self.low, "maximum": self.high}
+
+
+@dataclass(frozen=True)
+class Real(OptionType):
+    """A finite number from `low` to `high`, the ends included unless `open_low` or `open_high`."""
+
+    low: float | None = None
+    high: float | None = None
+    open_low: bool = False
+
+    def check(self, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ValueError
+        if self.low is not None and (value < self.low or (self.open_low and value == self.low)):
+            raise ValueError
+        if self.high is not None and value > self.high:
+            raise ValueError
+        if abs(value) > 1e308:  # also refuses infinity; NaN fails the comparison below
+            raise ValueError
+        if value != value:
+            raise ValueError
+        return value
+
+    def describe(self) -> str:
+        if self.low is not None and self.high is not None:
+            return f"a number from {self.low:g} to {self.high:g}"
+        if self.low is not None:
+            return f"a number {'>' if self.open_low else '≥'} {self.low:g}"
+        return "a number"
+
+    def schema(self) -> dict[str, Any]:
+        limits = {"exclusiveMinimum" if self.open_low else "minimum": self.low, "maximum": self.high}
+        return {"type": "number", **{key: limit for key, limit in limits.items() if limit is not None}}
+
+
+@dataclass(frozen=True)
+class Axes(OptionType):
+    """A whole number for every axis, or a tuple with one an axis; `keep` also takes `none` for an axis."""
+
+    low: int
+    keep: bool = False
+
+    def check(self, value: Any) -> int | tuple[int | None, ...]:
+        if isinstance(value, (tuple, list)):
+            if not 1 <= len(value) <= 6:
+                raise ValueError
+            return tuple(self._one(item) for item in value)
+        number = self._one(value)
+        if number is None:
+            raise ValueError
+        return number
+
+    def _one(self, value: Any) -> int | None:
+        if self.keep and value in (None, "none"):
+            return None
+        return Whole(self.low).check(value)
+
+    def describe(self) -> str:
+        also = ", or `none` to keep an axis" if self.keep else ""
+        return f"a whole number ≥ {self.low}, or one per axis{also}"
+
+    def schema(self) -> dict[str, Any]:
+        one: dict[str, Any] = {"type": "integer", "minimum": self.low, "maximum": LARGEST}
+        axis = {"anyOf": [one, {"type": "null"}]} if self.keep else one
+        return {"anyOf": [one, {"type": "array", "items": axis, "minItems": 1, "maxItems": 6}]}
+
+
+@dataclass(frozen=True)
+class Flag(OptionType):
+    """`true` or `false`."""
+
+    def check(self, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValueError
+        return value
+
+    def describe(self) -> str:
+        return "true or false"
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "boolean"}
+
+
+class Choice(OptionType):
+    """One of a few words."""
+
+    def __init__(self, *words: str) -> None:
+        self.words = words
+
+    def check(self, value: Any) -> str:
+        if value not in self.words or not isinstance(value, str):
+            raise ValueError
+        return value
+
+    def describe(self) -> str:
+        return "one of " + ", ".join(self.words)
+
+    def schema(self) -> dict[str, Any]:
+        return {"enum": list(self.words)}
+
+
+class Either(OptionType):
+    """The first of some types that accepts the value."""
+
+    def __init__(self, *types: OptionType) -> None:
+        self.types = types
+
+    def check(self, value: Any) -> Any:
+        for kind in self.types:
+            try:
+                return kind.check(value)
+            except ValueError:
+                continue
+        raise ValueError
+
+    def describe(self) -> str:
+        return ", or ".join(kind.describe() for kind in self.types)
+
+    def schema(self) -> dict[str, Any]:
+        return {"anyOf": [kind.schema() for kind in self.types]}
+
+
+class Absent(OptionType):
+    """The word `none`, kept as `None`."""
+
+    def check(self, value: Any) -> None:
+        if value not in (None, "none"):
+            raise ValueError
+
+    def describe(self) -> str:
+        return "none"
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "null"}
+
+
+def words_of(kind: OptionType) -> frozenset[str]:
+    """The words that an option may be given as its value."""
+    match kind:
+        case Choice():
+            return frozenset(kind.words)
+        case Either():
+            return frozenset[str]().union(*map(words_of, kind.types))
+        case Absent():
+            return frozenset(("none",))
+        case Axes(keep=True):
+            return frozenset(("none",))
+    return frozenset()
+
+
+Validator = Callable[[Any], Any]

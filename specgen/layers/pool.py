@@ -1,0 +1,158 @@
+"""Pooling: `maxpool`, `avgpool`, `adaptive_avgpool`, `adaptive_maxpool`, `gap`."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from specgen.layers.base import Argument, Call, Layer, Refusal, need_map, need_sizes, per_axis
+from specgen.layers.fields import Absent, Axes, Either, Flag, Whole
+from specgen.layers.registry import register_layer
+from specgen.shape import PerAxis, Shape, along, collapse, window
+
+
+class WindowPool(Layer):
+    """What `maxpool` and `avgpool` share: a window that slides over each channel."""
+
+    family = "pool"
+    short = {"k": "kernel_size", "s": "stride", "p": "padding"}
+    formula = "floor((in + 2·p − k) / s) + 1 per axis; with ceil the quotient is rounded up"
+    torch_name: ClassVar[str]
+
+    kernel_size: Annotated[PerAxis, Axes(1)] = 2
+    stride: Annotated[PerAxis | None, Either(Axes(1), Absent())] = None
+    padding: Annotated[PerAxis, Axes(0)] = 0
+    ceil_mode: Annotated[bool, Flag()] = False
+
+    def dilation_for(self, x: Shape) -> tuple[int, ...]:
+        """The spacing of the window's elements, per axis."""
+        return (1,) * x.rank
+
+    def infer(self, x: Shape) -> Shape:
+        need_map(x, self.word)
+        kernel = per_axis(self.kernel_size, x, "kernel_size")
+        stride = kernel if self.stride is None else per_axis(self.stride, x, "stride")
+        padding = per_axis(self.padding, x, "padding")
+        for k, p in zip(kernel, padding, strict=True):
+            if p > k // 2:
+                raise Refusal(
+                    "padding-too-large",
+                    "a pooling's padding is at most half its kernel",
+                    f"padding {p} with a kernel of {k}: at most {k // 2}",
+                    at="padding",
+                    remedies=({"padding": collapse(tuple(k // 2 for k in kernel))},),
+                )
+        out = along(window, x.spatial, kernel, stride, padding, self.dilation_for(x), ceil=self.ceil_mode)
+        need_sizes(out, x, kernel, remedies=({"ceil_mode": True},))
+        return x.replace(spatial=out)
+
+    def call(self, x: Shape) -> Call:
+        kernel = collapse(per_axis(self.kernel_size, x, "kernel_size"))
+        keywords: dict[str, Argument] = {"kernel_size": kernel}
+        if self.stride is not None and collapse(per_axis(self.stride, x, "stride")) != kernel:
+            keywords["stride"] = collapse(per_axis(self.stride, x, "stride"))
+        return Call(f"{self.torch_name}{x.rank}d", (), {**keywords, **self.options(x)})
+
+    def options(self, x: Shape) -> dict[str, Argument]:
+        """The keywords behind the kernel and the stride."""
+        return self.changed("padding", "ceil_mode")
+
+
+@register_layer
+class MaxPool(WindowPool):
+    """The largest value of each window (`nn.MaxPool1d`, `2d`, `3d`); halves the map by default."""
+
+    word = "maxpool"
+    other_words = ("M",)
+    short = {**WindowPool.short, "d": "dilation"}
+    formula = "floor((in + 2·p − d·(k − 1) − 1) / s) + 1 per axis; with ceil the quotient is rounded up"
+    example = "M k=3 s=2 p=1"
+    torch_name = "MaxPool"
+
+    dilation: Annotated[PerAxis, Axes(1)] = 1
+
+    def dilation_for(self, x: Shape) -> tuple[int, ...]:
+        return per_axis(self.dilation, x, "dilation")
+
+    def options(self, x: Shape) -> dict[str, Argument]:
+        return self.changed("padding", "dilation", "ceil_mode")
+
+
+@register_layer
+class AvgPool(WindowPool):
+    """The mean of each window (`nn.AvgPool1d`, `2d`, `3d`); halves the map by default."""
+
+    word = "avgpool"
+    other_words = ("A",)
+    example = "A k=3 s=1 p=1 count_include_pad=false"
+    torch_name = "AvgPool"
+
+    count_include_pad: Annotated[bool, Flag()] = True
+    divisor_override: Annotated[int | None, Either(Whole(1), Absent())] = None
+
+    def infer(self, x: Shape) -> Shape:
+        if self.divisor_override is not None and x.rank == 1:
+            raise Refusal(
+                "option-not-here",
+                "one-dimensional average pooling has no `divisor_override`",
+                "PyTorch's `AvgPool1d` does not take it",
+                at="divisor_override",
+            )
+        return super().infer(x)
+
+    def options(self, x: Shape) -> dict[str, Argument]:
+        return self.changed("padding", "ceil_mode", "count_include_pad", "divisor_override")
+
+
+class AdaptivePool(Layer):
+    """Pooling to a given size, whatever arrives."""
+
+    family = "pool"
+    positional = ("output_size",)
+    formula = "output_size; `none` keeps an axis"
+    torch_name: ClassVar[str]
+
+    output_size: Annotated[int | tuple[int | None, ...], Axes(1, keep=True)]
+
+    def infer(self, x: Shape) -> Shape:
+        need_map(x, self.word)
+        sizes = per_axis(self.output_size, x, "output_size")  # type: ignore[arg-type]
+        return x.replace(spatial=tuple(s or kept for s, kept in zip(sizes, x.spatial, strict=True)))
+
+    def call(self, x: Shape) -> Call:
+        sizes = per_axis(self.output_size, x, "output_size")  # type: ignore[arg-type]
+        return Call(f"{self.torch_name}{x.rank}d", (collapse(sizes),))
+
+
+@register_layer
+class AdaptiveAvgPool(AdaptivePool):
+    """Average pooling to a given size (`nn.AdaptiveAvgPool1d`, `2d`, `3d`)."""
+
+    word = "adaptive_avgpool"
+    example = "adaptive_avgpool 7"
+    torch_name = "AdaptiveAvgPool"
+
+
+@register_layer
+class AdaptiveMaxPool(AdaptivePool):
+    """Max pooling to a given size (`nn.AdaptiveMaxPool1d`, `2d`, `3d`)."""
+
+    word = "adaptive_maxpool"
+    example = "adaptive_maxpool (4, 4)"
+    torch_name = "AdaptiveMaxPool"
+
+
+@register_layer
+class GlobalAvgPool(Layer):
+    """The mean of each channel: average pooling to a size of 1."""
+
+    word = "gap"
+    family = "pool"
+    formula = "1 per axis"
+    example = "gap"
+
+    def infer(self, x: Shape) -> Shape:
+        need_map(x, self.word)
+        return x.replace(spatial=(1,) * x.rank)
+
+    def call(self, x: Shape) -> Call:
+        return Call(f"AdaptiveAvgPool{x.rank}d", (1,))

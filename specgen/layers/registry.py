@@ -1,0 +1,75 @@
+"""Which layers there are. The rest of the compiler asks here and knows none by name."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TypeVar
+
+from specgen.layers.base import Layer
+from specgen.layers.fields import words_of
+
+_BY_WORD: dict[str, type[Layer]] = {}
+
+L = TypeVar("L", bound=type[Layer])
+
+
+def register_layer(layer: L) -> L:
+    """Make a layer known under its words. Use it as a decorator on a subclass of `Layer`.
+
+    Raises `ValueError` if a word is taken by another layer or is not a name, and `TypeError` if an
+    option has no type that can check it.
+    """
+    for name in layer.model_fields:
+        layer.option_type(name)
+    for word in (layer.word, *layer.other_words):
+        if not (word.isascii() and word.isidentifier()):
+            raise ValueError(f"{word!r} cannot be written in a spec: use letters, digits and _")
+        known = _BY_WORD.get(word)
+        if known is not None and known is not layer:
+            raise ValueError(f"`{word}` already names {known.__name__}")
+    for word in (layer.word, *layer.other_words):
+        _BY_WORD[word] = layer
+    for derived in (layers, trims, option_words):
+        derived.cache_clear()
+    return layer
+
+
+def unregister_layer(layer: type[Layer]) -> None:
+    """Forget a layer, under all its words."""
+    for word in (layer.word, *layer.other_words):
+        if _BY_WORD.get(word) is layer:
+            del _BY_WORD[word]
+    for derived in (layers, trims, option_words):
+        derived.cache_clear()
+
+
+def find(word: str) -> type[Layer] | None:
+    """The layer that a word names."""
+    return _BY_WORD.get(word)
+
+
+def words() -> tuple[str, ...]:
+    """Every word that names a layer, other words included."""
+    return tuple(_BY_WORD)
+
+
+@cache
+def layers() -> tuple[type[Layer], ...]:
+    """Every layer once, in the order of registration."""
+    return tuple(dict.fromkeys(_BY_WORD.values()))
+
+
+@cache
+def trims() -> dict[str, type[Layer]]:
+    """The layers that may stand behind another on its line, by word."""
+    return {word: layer for word, layer in _BY_WORD.items() if layer.trim}
+
+
+@cache
+def option_words() -> frozenset[str]:
+    """Every word that some option accepts as its value: `reflect`, `nearest`, `none`."""
+    found = {"none"}
+    for layer in layers():
+        for name in layer.model_fields:
+            found |= words_of(layer.option_type(name))
+    return frozenset(found)

@@ -1,0 +1,272 @@
+"""Layers that move, resize or pass on what arrives: `flatten`, `upsample`, `pad`, `id`, …"""
+
+from __future__ import annotations
+
+from math import floor
+from typing import Annotated, Any
+
+from specgen import arithmetic
+from specgen.layers.base import Argument, Call, Layer, Refusal, need_map, per_axis
+from specgen.layers.fields import Absent, Axes, Choice, Either, Flag, OptionType, Real, Whole
+from specgen.layers.registry import register_layer
+from specgen.shape import PerAxis, Shape, collapse, times
+
+
+@register_layer
+class Flatten(Layer):
+    """The axes from `start_dim` to `end_dim` made one (`nn.Flatten`); axis 0 is the batch."""
+
+    word = "flatten"
+    family = "shape"
+    formula = "the product of the sizes from start_dim to end_dim"
+    example = "flatten"
+
+    start_dim: Annotated[int, Whole(-4, 4)] = 1
+    end_dim: Annotated[int, Whole(-4, 4)] = -1
+
+    def infer(self, x: Shape) -> Shape:
+        axes = len(x.sizes) + 1
+        start, end = (d + axes if d < 0 else d for d in (self.start_dim, self.end_dim))
+        if not 1 <= start <= end < axes:
+            raise Refusal(
+                "no-such-axis",
+                f"cannot flatten from axis {self.start_dim} to {self.end_dim}",
+                f"with the batch as axis 0, {x.describe()} has axes 1 to {axes - 1}",
+                at="start_dim" if not 1 <= start < axes else "end_dim",
+            )
+        sizes = x.sizes
+        merged = arithmetic.product(sizes[start - 1 : end])
+        return Shape.of_sizes((*sizes[: start - 1], merged, *sizes[end:]), x.channels_last)
+
+    def call(self, x: Shape) -> Call:
+        return Call("Flatten", (), self.changed("start_dim", "end_dim"))
+
+
+class _Factors(OptionType):
+    """A positive number, or one per axis."""
+
+    def check(self, value: Any) -> Any:
+        positive = Real(0, open_low=True)
+        if isinstance(value, (tuple, list)):
+            return tuple(positive.check(item) for item in value)
+        return positive.check(value)
+
+    def describe(self) -> str:
+        return "a number > 0, or one per axis"
+
+    def schema(self) -> dict[str, Any]:
+        one = {"type": "number", "exclusiveMinimum": 0}
+        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1, "maxItems": 3}]}
+
+
+#: The numbers of spatial axes that each interpolation is defined for.
+_RANKS = {
+    "nearest": (1, 2, 3),
+    "nearest_exact": (1, 2, 3),
+    "area": (1, 2, 3),
+    "linear": (1,),
+    "bilinear": (2,),
+    "bicubic": (2,),
+    "trilinear": (3,),
+}
+_ALIGNED = ("linear", "bilinear", "bicubic", "trilinear")
+
+
+@register_layer
+class Upsample(Layer):
+    """Resizing by a factor, or to a size (`nn.Upsample`)."""
+
+    word = "upsample"
+    family = "shape"
+    positional = ("scale_factor",)
+    formula = "floor(in · scale_factor) per axis, or size"
+    example = "upsample 2 mode=bilinear"
+
+    scale_factor: Annotated[float | tuple[float, ...] | None, Either(_Factors(), Absent())] = None
+    size: Annotated[PerAxis | None, Either(Axes(1), Absent())] = None
+    mode: Annotated[str, Choice(*_RANKS)] = "nearest"
+    align_corners: Annotated[bool | None, Either(Flag(), Absent())] = None
+
+    def infer(self, x: Shape) -> Shape:
+        need_map(x, self.word)
+        if (self.scale_factor is None) == (self.size is None):
+            raise Refusal(
+                "factor-or-size",
+                "`upsample` needs either a factor or a size",
+                "both are given" if self.size is not None else "neither is given",
+                advice="write `upsample 2`, or `upsample size=14`",
+            )
+        if x.rank not in _RANKS[self.mode]:
+            fitting = [mode for mode in ("linear", "bilinear", "trilinear") if x.rank in _RANKS[mode]]
+            raise Refusal(
+                "option-not-here",
+                f"`mode={self.mode}` is not defined for {x.rank} spatial {'axis' if x.rank == 1 else 'axes'}",
+                f"what arrives is {x.describe()}",
+                at="mode",
+                remedies=[{"mode": mode} for mode in fitting],
+            )
+        if self.align_corners is not None and self.mode not in _ALIGNED:
+            raise Refusal(
+                "option-not-here",
+                f"`align_corners` has no meaning with `mode={self.mode}`",
+                f"it goes with {', '.join(_ALIGNED)}",
+                at="align_corners",
+            )
+        if self.size is not None:
+            return x.replace(spatial=per_axis(self.size, x, "size"))
+        factors = per_axis(self.scale_factor, x, "scale_factor")  # type: ignore[arg-type]
+        out = tuple(
+            arithmetic.opaque(floor(float(size) * float(factor)), size, factor)
+            for size, factor in zip(x.spatial, factors, strict=True)
+        )
+        if any(size < 1 for size in out):
+            raise Refusal(
+                "nothing-left",
+                "nothing is left of the map",
+                f"{times(x.spatial)} becomes {times(out)}",
+                at="scale_factor",
+            )
+        return x.replace(spatial=out)
+
+    def call(self, x: Shape) -> Call:
+        keywords: dict[str, Argument] = self.changed("size", "scale_factor")
+        if self.mode != "nearest":
+            keywords["mode"] = self.mode.replace("_", "-")
+        return Call("Upsample", (), {**keywords, **self.changed("align_corners")})
+
+
+@register_layer
+class PixelShuffle(Layer):
+    """Channels rearranged into a map `upscale_factor` times as high and wide (`nn.PixelShuffle`)."""
+
+    word = "pixel_shuffle"
+    family = "shape"
+    positional = ("upscale_factor",)
+    formula = "C / r² × H·r × W·r"
+    example = "pixel_shuffle 2"
+
+    upscale_factor: Annotated[int, Whole(1)]
+
+    def infer(self, x: Shape) -> Shape:
+        need_map(x, self.word, (2,))
+        factor = self.upscale_factor
+        if x.channels % (factor * factor):
+            raise Refusal(
+                "groups-do-not-divide",
+                f"{factor} × {factor} does not divide {x.channels} channels",
+                f"{x.channels} / {factor * factor} is not whole",
+                at="upscale_factor",
+            )
+        spatial = tuple(arithmetic.opaque(size * factor, size, factor) for size in x.spatial)
+        return Shape(x.channels // (factor * factor), spatial)
+
+    def call(self, x: Shape) -> Call:
+        return Call("PixelShuffle", (self.upscale_factor,))
+
+
+@register_layer
+class ChannelShuffle(Layer):
+    """Channels of `groups` groups dealt out in turn (`nn.ChannelShuffle`)."""
+
+    word = "shuffle"
+    family = "shape"
+    positional = ("groups",)
+    example = "shuffle 2"
+
+    groups: Annotated[int, Whole(1)]
+
+    def infer(self, x: Shape) -> Shape:
+        need_map(x, self.word)
+        if x.channels % self.groups:
+            raise Refusal(
+                "groups-do-not-divide",
+                f"{self.groups} groups do not divide {x.channels} channels",
+                f"{x.channels} / {self.groups} is not whole",
+                at="groups",
+            )
+        return x
+
+    def call(self, x: Shape) -> Call:
+        return Call("ChannelShuffle", (self.groups,))
+
+
+_PADS = {
+    "zeros": "ZeroPad",
+    "constant": "ConstantPad",
+    "reflect": "ReflectionPad",
+    "replicate": "ReplicationPad",
+    "circular": "CircularPad",
+}
+
+
+@register_layer
+class Pad(Layer):
+    """Padding on every side (`nn.ZeroPad2d` and its kin).
+
+    `padding` is one number for all sides, or two an axis from the last axis to the first, as in
+    PyTorch: `(left, right, top, bottom)`.
+    """
+
+    word = "pad"
+    family = "shape"
+    positional = ("padding",)
+    formula = "in + before + after per axis"
+    example = "pad (0, 1, 0, 1)"
+
+    padding: Annotated[PerAxis, Axes(0)]
+    mode: Annotated[str, Choice(*_PADS)] = "zeros"
+    value: Annotated[float, Real()] = 0.0
+
+    def infer(self, x: Shape) -> Shape:
+        need_map(x, self.word)
+        if isinstance(self.padding, tuple) and len(self.padding) != 2 * x.rank:
+            raise Refusal(
+                "wrong-axes",
+                f"padding has {len(self.padding)} numbers; two for each spatial axis are {2 * x.rank}",
+                f"what arrives is {x.describe()}",
+                at="padding",
+                advice="give them from the last axis to the first: left, right, top, bottom",
+            )
+        if self.value and self.mode != "constant":
+            raise Refusal(
+                "option-not-here",
+                f"`value` has no meaning with `mode={self.mode}`",
+                "it is what `mode=constant` pads with",
+                at="value",
+                remedies=({"mode": "constant"},),
+            )
+        out = []
+        for size, sides in zip(x.spatial, self._sides(x), strict=True):
+            most = {"reflect": size - 1, "circular": size}.get(self.mode)
+            if most is not None and max(sides) > most:
+                raise Refusal(
+                    "padding-too-large",
+                    f"`mode={self.mode}` takes its padding from the map, which is too small",
+                    f"padding {max(sides)} of a size of {size}: at most {most}",
+                    at="padding",
+                )
+            out.append(arithmetic.opaque(size + sum(sides), size, sides))
+        return x.replace(spatial=tuple(out))
+
+    def _sides(self, x: Shape) -> list[tuple[int, int]]:
+        """Before and after, per spatial axis from the first to the last."""
+        if not isinstance(self.padding, tuple):
+            return [(self.padding, self.padding)] * x.rank
+        return [(self.padding[i], self.padding[i + 1]) for i in range(2 * x.rank - 2, -1, -2)]
+
+    def call(self, x: Shape) -> Call:
+        padding = collapse(self.padding) if isinstance(self.padding, tuple) else self.padding
+        value: tuple[Argument, ...] = (self.value,) if self.mode == "constant" else ()
+        return Call(f"{_PADS[self.mode]}{x.rank}d", (padding, *value))
+
+
+@register_layer
+class Identity(Layer):
+    """What arrives, unchanged (`nn.Identity`)."""
+
+    word = "id"
+    family = "other"
+    example = "id"
+
+    def call(self, x: Shape) -> Call:
+        return Call("Identity")

@@ -1,0 +1,67 @@
+"""What may stand on a layer's line: its options, their short forms, and the trim behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from types import MappingProxyType
+from typing import Any
+
+from specgen.layers import registry
+from specgen.layers.base import Layer
+
+#: The options that stand for layers of their own behind a weighted layer, in their order.
+TRIM = ("norm", "act", "drop")
+
+
+@dataclass(frozen=True, slots=True)
+class TrimWord:
+    """A trim by its layer's word, and that layer's first value if one is given: `gn=8`."""
+
+    word: str
+    value: Any = None
+
+
+@cache
+def option_names(layer: type[Layer]) -> Mapping[str, str]:
+    """Every name an option of the layer goes by, and the option it stands for."""
+    found = {name: name for name in layer.model_fields}
+    found.update(layer.short)
+    if "ceil_mode" in found:
+        found["ceil"] = "ceil_mode"
+    if layer.takes_trim:
+        found.update((slot, slot) for slot in TRIM)
+        found.update((word, trim.trim or "") for word, trim in registry.trims().items() if trim.positional)
+    return MappingProxyType(found)
+
+
+@cache
+def flags(layer: type[Layer]) -> Mapping[str, tuple[str, Any]]:
+    """The words that stand alone on the layer's line, with the option and the value they mean."""
+    found: dict[str, tuple[str, Any]] = {}
+    fields = layer.model_fields
+    if "bias" in fields:
+        found["bias"] = "bias", True
+        found["nobias"] = "bias", False
+    if "ceil_mode" in fields:
+        found["ceil"] = "ceil_mode", True
+    if layer.takes_trim:
+        found["linear"] = "act", "none"
+        found["nonorm"] = "norm", "none"
+        found.update((word, (trim.trim or "", word)) for word, trim in registry.trims().items())
+    return MappingProxyType(found)
+
+
+def all_flags() -> frozenset[str]:
+    """Every word that is a flag of some layer."""
+    return frozenset[str]().union(*(flags(layer) for layer in registry.layers()))
+
+
+def values(option: str, layer: type[Layer]) -> frozenset[str]:
+    """The words that may be the value of an option."""
+    from specgen.layers.fields import words_of
+
+    if option in TRIM and layer.takes_trim:
+        return frozenset(word for word, trim in registry.trims().items() if trim.trim == option) | {"none"}
+    return words_of(layer.option_type(option))

@@ -1,0 +1,313 @@
+"""Text to syntax tree, with Lark's LALR parser."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Literal, NoReturn
+
+from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedToken
+from lark.lexer import LexerThread
+
+from specgen import resources, syntax
+from specgen.diagnostics import Diagnostic, Label, SpecError
+from specgen.limits import DEFAULT_LIMITS, Limits
+from specgen.source import Source, Span
+from specgen.syntax_errors import explain, unexpected_text
+
+
+def parse(source: Source, limits: Limits = DEFAULT_LIMITS) -> syntax.Spec:
+    """The syntax tree of a source; raises `SpecError` where it is not written in the language."""
+    return syntax.Spec(_parse(source, limits, "spec"), _description(source.text))
+
+
+def parse_expression(source: Source, limits: Limits = DEFAULT_LIMITS) -> syntax.Expr:
+    """The syntax tree of one expression: a value given from outside, with `--set` or `--input`."""
+    expression: syntax.Expr = _parse(source, limits, "expr")
+    return expression
+
+
+def _parse(source: Source, limits: Limits, start: str) -> Any:
+    _check_text(source, limits)
+    lark = _lark()
+    try:
+        raw = list(LexerThread.from_text(lark.parser.lexer, source.text).lex(None))  # type: ignore[attr-defined]
+    except UnexpectedCharacters as error:
+        raise unexpected_text(source, error.pos_in_stream) from None
+    tokens = _filter(source, raw, limits)
+    interactive = lark.parse_interactive(start=start)
+    try:
+        for token in tokens:
+            interactive.feed_token(token)
+        return interactive.feed_token(Token("$END", "", len(source.text), end_pos=len(source.text)))
+    except UnexpectedToken as error:
+        raise explain(source, error.token, interactive.accepts(), tokens) from None
+    except _Mistake as mistake:
+        raise SpecError([mistake.diagnostic(source)]) from None
+
+
+@cache
+def _lark() -> Lark:
+    # One parser for all threads: neither it nor the builder keeps anything between two calls.
+    return Lark(
+        resources.read("grammars", "spec.lark"),
+        start=["spec", "expr"],
+        parser="lalr",
+        lexer="basic",
+        transformer=_Builder(),
+        maybe_placeholders=True,
+    )
+
+
+def _check_text(source: Source, limits: Limits) -> None:
+    """Refuse a text that is too long, or that holds characters nobody could see."""
+    if len(source.text.encode("utf-8", "surrogatepass")) > limits.source:
+        _refuse(source, "too-large", f"the source is larger than {limits.source // 1024} KiB", Span(0, 0))
+    if source.text.isprintable():
+        return
+    for offset, char in enumerate(source.text):
+        if not char.isprintable() and char not in "\n\t":
+            name = f"U+{ord(char):04X}"
+            place = Span(offset, offset + 1)
+            _refuse(source, "unprintable", f"character {name} is not printable text", place, "remove it")
+
+
+def _filter(source: Source, tokens: list[Token], limits: Limits) -> list[Token]:
+    """The tokens that the grammar reads.
+
+    A line end or `;` counts only between two statements: outside parentheses, once, not next to a
+    brace or a `|`, and not in front of `else`. A name directly in front of `(` becomes CALLED.
+    """
+    if len(tokens) > limits.tokens:
+        place = tokens[limits.tokens]
+        _refuse(source, "too-large", f"the source has more than {limits.tokens} words", _span(place))
+    kept: list[Token] = []
+    pending: Token | None = None
+    open_brackets: list[str] = []
+    for token in tokens:
+        kind = token.type
+        if kind == "_END":
+            pending = pending or token
+            continue
+        if pending is not None:
+            between = kept and kept[-1].type not in ("LBRACE", "VBAR") and kind not in ("RBRACE", "VBAR", "ELSE")
+            if between and "LPAREN" not in open_brackets[-1:]:
+                kept.append(pending)
+            pending = None
+        if kind in ("LBRACE", "LPAREN"):
+            open_brackets.append(kind)
+            if len(open_brackets) > limits.depth:
+                title = f"braces and parentheses are nested more than {limits.depth} deep"
+                _refuse(source, "too-deep", title, _span(token))
+            if kind == "LPAREN" and kept and kept[-1].type == "NAME" and kept[-1].end_pos == token.start_pos:
+                kept[-1] = Token.new_borrow_pos("CALLED", kept[-1].value, kept[-1])
+        elif kind in ("RBRACE", "RPAREN") and open_brackets:
+            open_brackets.pop()
+        kept.append(token)
+    return kept
+
+
+def _refuse(source: Source, code: str, title: str, span: Span, label: str = "") -> NoReturn:
+    raise SpecError([Diagnostic(code, title, (Label(span, label),), source=source)])
+
+
+def _description(text: str) -> str:
+    """The comment block at the top of the file, without its signs."""
+    lines = []
+    for line in text.lstrip("\n").split("\n"):
+        if not line.startswith("#"):
+            break
+        lines.append(line[1:].removeprefix(" ").rstrip())
+    return "\n".join(lines).strip("\n")
+
+
+def _span(*children: Any) -> Span:
+    """From the first to the last child that has a place."""
+    places = [child for child in children if child is not None and child != ()]
+    first, last = places[0], places[-1]
+    start = first.start_pos if isinstance(first, Token) else first.span.start
+    end = last.end_pos if isinstance(last, Token) else last.span.end
+    return Span(start, end)
+
+
+class _Mistake(Exception):
+    """What the grammar lets pass and the language does not."""
+
+    def __init__(self, code: str, title: str, span: Span, label: str = "", *other: Label) -> None:
+        super().__init__(title)
+        self.parts = code, title, (Label(span, label), *other)
+
+    def diagnostic(self, source: Source) -> Diagnostic:
+        return Diagnostic(*self.parts, source=source)
+
+
+class _Builder(Transformer):  # type: ignore[type-arg]
+    """One method for each rule of the grammar: it gets the rule's children and gives the node."""
+
+    # --- statements -----------------------------------------------------------------------------
+
+    def spec(self, children: list[Any]) -> syntax.Body:
+        statements = _statements(children)
+        return syntax.Body(statements, _span(*statements) if statements else Span(0, 0))
+
+    def body(self, children: list[Any]) -> syntax.Body:
+        return syntax.Body(_statements(children[1:-1]), _span(*children))
+
+    def branch(self, children: list[Any]) -> tuple[syntax.Statement, ...]:
+        return _statements(children)
+
+    def branches(self, children: list[Any]) -> syntax.Body:
+        # A body whose "statements" are the branches: unpacked by `parallel`.
+        whole = _span(*children)
+        bodies = tuple(
+            syntax.Body(branch, _span(*branch) if branch else Span(whole.start, whole.start + 1))
+            for branch in children[1:-1]
+        )
+        return syntax.Body(bodies, whole)  # type: ignore[arg-type]
+
+    def network(self, children: list[Any]) -> syntax.NetworkName:
+        return syntax.NetworkName(children[1], _span(*children))
+
+    def input(self, children: list[Any]) -> syntax.Input:
+        return syntax.Input(children[1], _span(*children))
+
+    def expect(self, children: list[Any]) -> syntax.Expect:
+        return syntax.Expect(children[1], _span(*children))
+
+    def param(self, children: list[Any]) -> syntax.Param:
+        return syntax.Param(children[1], children[2], _span(*children))
+
+    def let(self, children: list[Any]) -> syntax.Let:
+        return syntax.Let(children[1], children[2], _span(*children))
+
+    def default(self, children: list[Any]) -> syntax.Default:
+        keyword, layer, arguments = children
+        return syntax.Default(layer, arguments, _span(keyword, layer, *arguments))
+
+    def init(self, children: list[Any]) -> syntax.Init:
+        keyword, kind, function, arguments = children
+        return syntax.Init(kind, function, arguments, _span(keyword, function, *arguments))
+
+    def variant(self, children: list[Any]) -> syntax.Variant:
+        keyword, name, settings = children
+        return syntax.Variant(name, settings, _span(keyword, name, *settings))
+
+    def block(self, children: list[Any]) -> syntax.Block:
+        keyword, name, arguments, body = children
+        return syntax.Block(name, arguments or (), body, _span(keyword, body))
+
+    def block_arguments(self, children: list[Any]) -> tuple[Any, ...]:
+        return tuple(child for child in children if not isinstance(child, Token))
+
+    def block_argument(self, children: list[Any]) -> tuple[syntax.Name, syntax.Expr | None]:
+        return children[0], children[1]
+
+    def repeat(self, children: list[Any]) -> syntax.Repeat:
+        keyword, count, _, index, body = children
+        return syntax.Repeat(count, index, body, _span(keyword, body))
+
+    def if_chain(self, children: list[Any]) -> syntax.If:
+        parts = [child for child in children if not isinstance(child, Token)]
+        odd = len(parts) % 2
+        otherwise = parts.pop() if odd else None
+        cases = tuple(zip(parts[::2], parts[1::2], strict=True))
+        return syntax.If(cases, otherwise, _span(*children))
+
+    def group(self, children: list[Any]) -> syntax.Group:
+        return syntax.Group(children[0], children[1], _span(*children))
+
+    def labelled(self, children: list[Any]) -> Any:
+        from dataclasses import replace
+
+        label, statement = children
+        return replace(statement, label=label, span=_span(label, statement))
+
+    def apply(self, children: list[Any]) -> syntax.Apply:
+        word, arguments = children
+        return syntax.Apply(word, arguments, _span(word, *arguments))
+
+    def parallel(self, children: list[Any]) -> syntax.Parallel:
+        join, branches = children
+        return syntax.Parallel(join.value, branches.statements, _span(*children))
+
+    def residual(self, children: list[Any]) -> syntax.Residual:
+        keyword, when, condition, body, _, projection = children
+        label, shortcut = projection or (None, None)
+        if when is not None and shortcut is not None:
+            raise _Mistake(
+                "when-and-else",
+                "`residual` takes `when` or `else`, not both",
+                _span(when, condition),
+                "with `when`, there is no shortcut where the condition fails",
+                Label(shortcut.span, "so this projection has no place", primary=False),
+            )
+        span = _span(keyword, body if shortcut is None else shortcut)
+        return syntax.Residual(body, span, condition, shortcut, label)
+
+    def projection(self, children: list[Any]) -> tuple[Any, ...]:
+        return tuple(children)
+
+    def arguments(self, children: list[Any]) -> tuple[Any, ...]:
+        return tuple(children)
+
+    def option(self, children: list[Any]) -> syntax.Option:
+        name, value = children
+        return syntax.Option(self.name([name]) if isinstance(name, Token) else name, value)
+
+    # --- expressions ----------------------------------------------------------------------------
+
+    def name(self, children: list[Any]) -> syntax.Name:
+        return syntax.Name(children[0].value, _span(children[0]))
+
+    called = name
+
+    def number(self, children: list[Any]) -> syntax.Number:
+        token = children[0]
+        if len(token) > 40:
+            raise _Mistake("number-too-large", "number is too long", _span(token), f"{len(token)} characters")
+        value: int | float = int(token) if token.isdigit() else float(token)
+        if value in (float("inf"),):
+            raise _Mistake("number-too-large", "number is too large", _span(token), "this overflows")
+        return syntax.Number(value, _span(token))
+
+    def sizes(self, children: list[Any]) -> syntax.TupleOf:
+        token = children[0]
+        items, start = [], token.start_pos
+        for digits in token.split("x"):
+            part = Token("NUMBER", digits, start, end_pos=start + len(digits))
+            items.append(self.number([part]))
+            start += len(digits) + 1
+        return syntax.TupleOf(tuple(items), _span(token))
+
+    def boolean(self, children: list[Any]) -> syntax.Number:
+        return syntax.Number(children[0].type == "TRUE", _span(children[0]))
+
+    def channels(self, children: list[Any]) -> syntax.Channels:
+        return syntax.Channels(_span(children[0]))
+
+    def chain(self, children: list[Any]) -> syntax.Chain:
+        operators = [child.value for child in children[1::2]]
+        rest = tuple(zip(operators, children[2::2], strict=True))
+        return syntax.Chain(children[0], rest, _span(*children))
+
+    def prefixed(self, children: list[Any]) -> syntax.Expr:
+        *signs, operand = children
+        operator: Literal["-", "not"] = "-" if signs[0].type == "MINUS" else "not"
+        inner = syntax.Prefix(operator, operand, _span(signs[-1], operand))
+        if len(signs) % 2:
+            return syntax.Prefix(operator, operand, _span(*children))
+        return syntax.Prefix(operator, inner, _span(*children))
+
+    def function_call(self, children: list[Any]) -> syntax.FunctionCall:
+        arguments = tuple(child for child in children[1:] if not isinstance(child, Token))
+        return syntax.FunctionCall(children[0], arguments, _span(*children))
+
+    def parenthesised(self, children: list[Any]) -> syntax.Expr:
+        expression: syntax.Expr = children[1]
+        return expression
+
+    def tuple_of(self, children: list[Any]) -> syntax.TupleOf:
+        return syntax.TupleOf(tuple(children[1:-1]), _span(*children))
+
+
+def _statements(children: list[Any]) -> tuple[Any, ...]:
+    return tuple(child for child in children if not isinstance(child, Token))

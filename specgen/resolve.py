@@ -1,0 +1,459 @@
+"""Are all names known? Every layer, option, block and value of a file, used or not, in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from specgen import initialisation, options, syntax
+from specgen.diagnostics import Diagnostic, Label, listed, nearest
+from specgen.expressions import FUNCTIONS
+from specgen.layers import registry
+from specgen.layers.base import Layer
+from specgen.names import objection
+from specgen.source import Source, Span
+
+#: What other libraries call a layer or an option, and what it is called here.
+ELSEWHERE = {
+    "dense": "fc", "fully_connected": "fc", "fullyconnected": "fc",
+    "conv1d": "conv", "conv2d": "conv", "conv3d": "conv", "convolution": "conv", "convolution2d": "conv",
+    "depthwise": "dwconv", "depthwiseconv2d": "dwconv", "depthwise_conv": "dwconv",
+    "conv_transpose": "deconv", "convtranspose2d": "deconv", "conv2dtranspose": "deconv",
+    "transposed_conv": "deconv",
+    "maxpooling": "maxpool", "maxpool2d": "maxpool", "maxpooling2d": "maxpool", "max_pool": "maxpool",
+    "max_pool2d": "maxpool", "pool": "maxpool", "pooling": "maxpool",
+    "averagepooling": "avgpool", "avgpool2d": "avgpool", "averagepooling2d": "avgpool", "avg_pool": "avgpool",
+    "global_avg_pool": "gap", "globalavgpool": "gap", "globalaveragepooling2d": "gap", "globalpool": "gap",
+    "adaptiveavgpool2d": "adaptive_avgpool", "adaptive_avg_pool": "adaptive_avgpool",
+    "batchnorm": "bn", "batch_norm": "bn", "batchnorm2d": "bn", "batchnormalization": "bn",
+    "layernorm": "ln", "layer_norm": "ln", "groupnorm": "gn", "group_norm": "gn",
+    "instance_norm": "instancenorm", "localresponsenorm": "lrn", "rms_norm": "rmsnorm",
+    "lrelu": "leaky_relu", "leakyrelu": "leaky_relu", "hard_swish": "hardswish", "hswish": "hardswish",
+    "stochastic_depth": "droppath", "drop_path": "droppath", "dropout2d": "drop2d",
+    "spatialdropout2d": "drop2d", "upsampling2d": "upsample", "upsampling": "upsample",
+    "interpolate": "upsample", "resize": "upsample", "pixelshuffle": "pixel_shuffle",
+    "channel_shuffle": "shuffle", "channelshuffle": "shuffle", "zeropadding2d": "pad", "zeropad2d": "pad",
+    "identity": "id", "noop": "id", "reshape": "flatten", "view": "flatten",
+    "concat": "cat", "concatenate": "cat", "skip": "residual", "shortcut": "residual", "sequential": "name:",
+    "kernel": "kernel_size", "ksize": "kernel_size", "kernel_shape": "kernel_size", "size": "kernel_size",
+    "strides": "stride", "pad": "padding", "pads": "padding", "dilations": "dilation",
+    "dilation_rate": "dilation", "group": "groups", "use_bias": "bias", "rate": "p", "prob": "p",
+    "activation": "act", "normalization": "norm", "dropout": "drop", "epsilon": "eps",
+}  # fmt: skip
+
+#: Options that other libraries take and that are worked out here.
+INFERRED = frozenset(
+    "in_channels in_features num_features normalized_shape num_channels input_shape units filters"
+    " out_channels out_features".split()
+)
+
+
+def resolve(source: Source, spec: syntax.Spec, given_words: Iterable[str] = ()) -> list[Diagnostic]:
+    """Every unknown or doubled name, in the order of the text. `given_words` come from outside."""
+    return _Resolver(source, spec, given_words).run()
+
+
+class _Resolver:
+    def __init__(self, source: Source, spec: syntax.Spec, given_words: Iterable[str]) -> None:
+        self.source = source
+        self.spec = spec
+        self.found: dict[tuple[Span, str], Diagnostic] = {}
+        #: Words that mean themselves.
+        self.words = {*registry.option_words(), *options.all_flags(), *registry.words(), *given_words}
+
+    def run(self) -> list[Diagnostic]:
+        statements = self.spec.body.statements
+        self._collect_words(statements)
+        self._unique(statements)
+        self._body(self.spec.body, {}, {}, top=True)
+        return [self.found[key] for key in sorted(self.found)]
+
+    def problem(self, code: str, title: str, span: Span, label: str = "", *help_: str, also: Label | None = None) -> None:
+        labels = (Label(span, label), *((also,) if also else ()))
+        self.found.setdefault((span, code), Diagnostic(code, title, labels, help_, source=self.source))
+
+    # --- declarations ----------------------------------------------------------------------------
+
+    def _collect_words(self, statements: tuple[syntax.Statement, ...]) -> None:
+        """A bare word that a param or a variant is given is a word from then on."""
+        params = {statement.name.text for statement in statements if isinstance(statement, syntax.Param)}
+        for statement in statements:
+            match statement:
+                case syntax.Param(value=syntax.Name(text)) if text not in params:
+                    self.words.add(text)
+                case syntax.Variant(settings=settings):
+                    for setting in settings:
+                        if isinstance(setting, syntax.Option) and isinstance(setting.value, syntax.Name):
+                            self.words.add(setting.value.text)
+
+    def _unique(self, statements: tuple[syntax.Statement, ...]) -> None:
+        """What may be said once in a file."""
+        first: dict[str, Span] = {}
+        for statement in statements:
+            match statement:
+                case syntax.NetworkName():
+                    key, what = "network", "`network`"
+                case syntax.Input():
+                    key, what = "input", "`input`"
+                case syntax.Variant(name=name):
+                    key, what = f"variant {name.text.casefold()}", f"variant `{name.text}`"
+                case syntax.Init(kind=kind):
+                    key = f"init {initialisation.kinds().get(kind.text, kind.text)}"
+                    what = f"`init` for `{kind.text}`"
+                case _:
+                    continue
+            if key in first:
+                self._twice(what, statement.span, first[key])
+            first.setdefault(key, statement.span)
+
+    def _twice(self, what: str, span: Span, first: Span) -> None:
+        also = Label(first, "the first one is here", primary=False)
+        self.problem("said-twice", f"{what} is said twice", span, "this is the second", also=also)
+
+    def _declare(self, name: syntax.Name, names: dict[str, Span], own: dict[str, Span], what: str) -> None:
+        """Add a param, a `let` or an argument to the names in scope."""
+        self._check_new(name, what, local=True)
+        if name.text in own:
+            self._twice(f"{what} `{name.text}`", name.span, own[name.text])
+        own[name.text] = names[name.text] = name.span
+
+    def _check_new(self, name: syntax.Name, what: str, *, local: bool = False) -> None:
+        why = objection(name.text, local=local or what == "block")
+        if registry.find(name.text) is not None:
+            why = "a layer"
+        elif name.text in options.all_flags():
+            why = "a flag"
+        elif what in ("param", "let", "argument") and name.text in ("device", "dtype", "weights", "variant", "text"):
+            why = "an argument of `specgen.load`"
+        if why and not (what == "label" and why in ("a layer", "a flag")):
+            self.problem("name-taken", f"`{name.text}` cannot name a {what}", name.span, f"it is {why}")
+
+    # --- statements ------------------------------------------------------------------------------
+
+    def _body(
+        self, body: syntax.Body, names: Mapping[str, Span], blocks: Mapping[str, syntax.Block], *, top: bool = False
+    ) -> None:
+        names, blocks = dict(names), dict(blocks)
+        own: dict[str, Span] = {}
+        labels: dict[str, Span] = {}
+        own_blocks: dict[str, Span] = {}
+        for statement in body.statements:
+            if not top and isinstance(
+                statement, (syntax.NetworkName, syntax.Input, syntax.Param, syntax.Variant, syntax.Init)
+            ):
+                word = self.source.text[statement.span.start : statement.span.end].split()[0]
+                self.problem("not-here", f"`{word}` belongs at the top level", statement.span, "this is inside braces")
+            label = getattr(statement, "label", None)
+            if label is not None:
+                self._label(label, labels)
+            match statement:
+                case syntax.NetworkName(name=name):
+                    self._check_new(name, "network")
+                case syntax.Input(shape=expr) | syntax.Expect(shape=expr):
+                    self._expr(expr, names)
+                case syntax.Param(name=name, value=value):
+                    self._expr(value, names, words=True)
+                    self._declare(name, names, own, "param")
+                case syntax.Let(name=name, value=value):
+                    self._expr(value, names)
+                    self._declare(name, names, own, "let")
+                case syntax.Default():
+                    self._default(statement, names, blocks)
+                case syntax.Init():
+                    self._init(statement, names)
+                case syntax.Variant():
+                    self._variant(statement, names)
+                case syntax.Block():
+                    self._block(statement, names, blocks, own_blocks)
+                case syntax.Apply():
+                    self._apply(statement, names, blocks)
+                case syntax.Group(body=inner):
+                    self._body(inner, names, blocks)
+                case syntax.Repeat(count=count, index=index, body=inner):
+                    self._expr(count, names)
+                    inside = dict(names)
+                    if index is not None:
+                        self._declare(index, inside, {}, "let")
+                    self._body(inner, inside, blocks)
+                case syntax.If(cases=cases, otherwise=otherwise):
+                    for condition, inner in cases:
+                        self._expr(condition, names)
+                        self._body(inner, names, blocks)
+                    if otherwise is not None:
+                        self._body(otherwise, names, blocks)
+                case syntax.Parallel(branches=branches):
+                    for branch in branches:
+                        self._body(branch, names, blocks)
+                case syntax.Residual():
+                    self._residual(statement, names, blocks, labels)
+
+    def _label(self, label: syntax.Name, labels: dict[str, Span]) -> None:
+        self._check_new(label, "label")
+        if label.text in labels:
+            self._twice(f"label `{label.text}`", label.span, labels[label.text])
+        labels.setdefault(label.text, label.span)
+
+    def _default(self, default: syntax.Default, names: dict[str, Span], blocks: Mapping[str, Any]) -> None:
+        layer = self._layer(default.layer, {})
+        if layer is None:
+            return
+        for argument in default.arguments:
+            if isinstance(argument, syntax.Name) and argument.text not in names:
+                continue
+            if not isinstance(argument, syntax.Option) and not isinstance(argument, syntax.Name):
+                self.problem(
+                    "no-value-here", "`default` gives options, not values by position", argument.span,
+                    "an option is written name=value",
+                )  # fmt: skip
+                return
+        self._arguments(default.layer.text, layer, default.arguments, names)
+
+    def _init(self, init: syntax.Init, names: dict[str, Span]) -> None:
+        kinds = initialisation.kinds()
+        if init.kind.text not in kinds:
+            self._unknown(init.kind, "kind of layer", kinds)
+        function = initialisation.FUNCTIONS.get(init.function.text.removesuffix("_"))
+        if init.function.text not in initialisation.FUNCTIONS:
+            self._unknown(init.function, "function of `torch.nn.init`", initialisation.FUNCTIONS)
+        seen: dict[str, Span] = {}
+        for argument in init.arguments:
+            if not isinstance(argument, syntax.Option):
+                self.problem("no-value-here", "`init` takes options", argument.span, "write name=value")
+                continue
+            name = argument.name.text
+            if name in seen:
+                self._twice(f"`{name}`", argument.span, seen[name])
+            seen[name] = argument.span
+            if function is not None and name != "bias" and name not in function.options:
+                known = (*function.options, "bias")
+                self._unknown(argument.name, f"option of `{init.function.text}`", known)
+            elif function is not None and name != "bias":
+                from specgen.layers.fields import words_of
+
+                kind = function.options[name]
+                self._expr(argument.value, names, extra=words_of(kind))
+            else:
+                self._expr(argument.value, names)
+
+    def _variant(self, variant: syntax.Variant, names: Mapping[str, Span]) -> None:
+        self._check_new(variant.name, "network")
+        params = {s.name.text for s in self.spec.body.statements if isinstance(s, syntax.Param)}
+        seen: dict[str, Span] = {}
+        for setting in variant.settings:
+            if not isinstance(setting, syntax.Option):
+                self.problem("no-value-here", "a variant sets params", setting.span, "write param=value")
+                continue
+            if setting.name.text not in params:
+                self._unknown(setting.name, "param", params)
+            if setting.name.text in seen:
+                self._twice(f"`{setting.name.text}`", setting.span, seen[setting.name.text])
+            seen[setting.name.text] = setting.span
+            self._expr(setting.value, {}, words=True)
+
+    def _block(
+        self, block: syntax.Block, names: dict[str, Span], blocks: dict[str, syntax.Block], own: dict[str, Span]
+    ) -> None:
+        self._check_new(block.name, "block")
+        if block.name.text in own:
+            self._twice(f"block `{block.name.text}`", block.name.span, own[block.name.text])
+        own[block.name.text] = block.name.span
+        inside = dict(names)
+        arguments: dict[str, Span] = {}
+        optional: Span | None = None
+        for name, default in block.arguments:
+            if default is not None:
+                optional = name.span
+                self._expr(default, inside)
+            elif optional is not None:
+                self.problem(
+                    "argument-order", "an argument without a default comes before those with one",
+                    name.span, also=Label(optional, "this one has a default", primary=False),
+                )  # fmt: skip
+            self._declare(name, inside, arguments, "argument")
+        self._body(block.body, inside, blocks)
+        blocks[block.name.text] = block
+
+    def _residual(
+        self, residual: syntax.Residual, names: Mapping[str, Span], blocks: Mapping[str, syntax.Block],
+        labels: dict[str, Span],
+    ) -> None:  # fmt: skip
+        if residual.condition is not None:
+            self._expr(residual.condition, names)
+        self._body(residual.body, names, blocks)
+        if residual.projection is not None:
+            if residual.projection_label is not None:
+                self._label(residual.projection_label, labels)
+            self._body(residual.projection, names, blocks)
+
+    # --- lines -----------------------------------------------------------------------------------
+
+    def _layer(self, word: syntax.Name, blocks: Mapping[str, Any]) -> type[Layer] | None:
+        layer = registry.find(word.text)
+        if layer is None:
+            self._unknown(word, "layer" if not blocks else "layer or block", (*registry.words(), *blocks))
+        return layer
+
+    def _apply(self, line: syntax.Apply, names: Mapping[str, Span], blocks: Mapping[str, syntax.Block]) -> None:
+        block = blocks.get(line.word.text)
+        if block is not None:
+            self._block_use(line, block, names)
+            return
+        layer = self._layer(line.word, blocks)
+        if layer is not None:
+            self._arguments(line.word.text, layer, line.arguments, names)
+
+    def _arguments(
+        self, word: str, layer: type[Layer], arguments: tuple[syntax.Argument, ...], names: Mapping[str, Span]
+    ) -> None:
+        known, flags = options.option_names(layer), options.flags(layer)
+        seen: dict[str, Span] = {}
+        by_position = 0
+        for argument in arguments:
+            if isinstance(argument, syntax.Option):
+                option = known.get(argument.name.text)
+                if option is None:
+                    self._unknown_option(word, layer, argument.name)
+                    continue
+                is_option = option in options.TRIM or option in layer.model_fields
+                words = options.values(option, layer) if is_option else frozenset()
+                self._expr(argument.value, names, extra=words)
+            elif isinstance(argument, syntax.Name) and argument.text not in names:
+                if argument.text not in flags:
+                    self._unknown_flag(word, layer, argument, names)
+                    continue
+                option = flags[argument.text][0]
+            else:
+                self._expr(argument, names)
+                by_position += 1
+                if by_position > len(layer.positional) and not isinstance(argument, syntax.Name):
+                    self._too_many(word, layer, argument)
+                continue
+            if option in seen:
+                also = Label(seen[option], "the first one is here", primary=False)
+                title = f"two words for the same option, `{option}`"
+                self.problem("option-twice", title, argument.span, "this is the second", also=also)
+            seen.setdefault(option, argument.span)
+
+    def _too_many(self, word: str, layer: type[Layer], argument: syntax.Expr) -> None:
+        takes = f"`{layer.positional[0]}` by position, and nothing more" if layer.positional else "no value by position"
+        text = self.source.text[argument.span.start : argument.span.end]
+        help_ = (f"for a kernel of {text}, write `k={text}`",) if "kernel_size" in layer.model_fields else ()
+        self.problem("too-many-values", f"`{word}` takes {takes}", argument.span, "this is one too many", *help_)
+
+    def _block_use(self, line: syntax.Apply, block: syntax.Block, names: Mapping[str, Span]) -> None:
+        arguments = [name.text for name, _ in block.arguments]
+        also = Label(block.name.span, "the block is defined here", primary=False)
+        given: dict[str, Span] = {}
+        by_position = 0
+        for argument in line.arguments:
+            if isinstance(argument, syntax.Option):
+                name, value = argument.name.text, argument.value
+                if name not in arguments:
+                    self._unknown(argument.name, f"argument of `{block.name.text}`", arguments, also)
+                    continue
+            elif by_position < len(arguments):
+                name, value = arguments[by_position], argument
+                by_position += 1
+            else:
+                title = f"`{block.name.text}` takes {len(arguments)} value{'s' * (len(arguments) != 1)}"
+                self.problem("too-many-values", title, argument.span, "this is one too many", also=also)
+                continue
+            self._expr(value, names)
+            if name in given:
+                self._twice(f"argument `{name}`", argument.span, given[name])
+            given[name] = argument.span
+        missing = [name.text for name, default in block.arguments if default is None and name.text not in given]
+        if missing:
+            title = f"`{block.name.text}` needs {listed(missing)}"
+            self.problem("value-missing", title, line.span, "not given here", also=also)
+
+    def _expr(
+        self, expr: syntax.Expr, names: Mapping[str, Span], extra: Iterable[str] = (), *, words: bool = False
+    ) -> None:
+        """Check an expression's names; `extra` words are fine too, and with `words` any bare word is."""
+        match expr:
+            case syntax.Name(text=text):
+                if not words and text not in names and text not in self.words and text not in extra:
+                    self._unknown(expr, "name", (*names, *(extra or self.words)))
+            case syntax.TupleOf(items=items):
+                for item in items:
+                    self._expr(item, names, extra)
+            case syntax.Prefix(operand=operand):
+                self._expr(operand, names, extra)
+            case syntax.Chain(first=first, rest=rest):
+                for operand in (first, *(operand for _, operand in rest)):
+                    self._expr(operand, names, extra)
+            case syntax.FunctionCall(function=function, arguments=arguments):
+                if function.text not in FUNCTIONS:
+                    self._unknown(function, "function", FUNCTIONS)
+                for argument in arguments:
+                    self._expr(argument, names)
+
+    # --- what to say -----------------------------------------------------------------------------
+
+    def _unknown(self, name: syntax.Name, what: str, known: Iterable[str], also: Label | None = None) -> None:
+        known = list(known)
+        word = name.text
+        ours = ELSEWHERE.get(word.casefold())
+        help_: list[str] = []
+        if what.startswith("layer") and ours in ("cat", "residual"):
+            help_ = [f"here that is `{ours} {{ … }}`"]
+        elif ours in known:
+            help_ = [f"here that is called `{ours}`"]
+        elif near := nearest(word, known):
+            help_ = [f"did you mean `{near[0]}`?"]
+        elif len(known) <= 8 and known:
+            help_ = [f"known here: {listed(known)}"]
+        code = f"unknown-{what.split()[0]}"
+        self.problem(code, f"there is no {what} `{word}`", name.span, "", *help_, also=also)
+
+    def _unknown_option(self, word: str, layer: type[Layer], name: syntax.Name) -> None:
+        known = options.option_names(layer)
+        ours = ELSEWHERE.get(name.text.casefold())
+        if name.text in INFERRED and layer.positional:
+            help_ = [f"the size is written without a name: `{layer.example}`"]
+        elif name.text in INFERRED:
+            help_ = ["leave it out: it follows from what arrives"]
+        elif name.text.startswith("in_"):
+            help_ = ["leave it out: it follows from what arrives"]
+        elif ours in known:
+            help_ = [f"here that is called `{ours}`"]
+        elif near := nearest(name.text, known):
+            help_ = [f"did you mean `{near[0]}`?"]
+        else:
+            help_ = []
+        help_.append(f"`{word}` takes {_listed_options(layer)}")
+        self.problem("unknown-option", f"`{word}` has no option `{name.text}`", name.span, "", *help_)
+
+    def _unknown_flag(self, word: str, layer: type[Layer], name: syntax.Name, names: Mapping[str, Span]) -> None:
+        flags = options.flags(layer)
+        choices = [
+            option for option in layer.model_fields if name.text in options.values(option, layer)
+        ]
+        ours = ELSEWHERE.get(name.text.casefold())
+        if choices:
+            help_ = (f"write `{choices[0]}={name.text}`",)
+        elif ours in flags:
+            help_ = (f"here that is called `{ours}`",)
+        elif near := nearest(name.text, (*flags, *names)):
+            help_ = (f"did you mean `{near[0]}`?",)
+        elif flags:
+            help_ = (f"`{word}` knows {listed(sorted(flags))}",)
+        else:
+            help_ = ()
+        self.problem("unknown-word", f"`{name.text}` means nothing to `{word}`", name.span, "", *help_)
+
+
+def _listed_options(layer: type[Layer]) -> str:
+    """The options of a layer with their defaults."""
+    shown = []
+    for name, field in layer.model_fields.items():
+        default = field.default
+        if field.is_required():
+            shown.append(name)
+        else:
+            text = {None: "none", True: "true", False: "false"}.get(default, default) if default != 1 and default != 0 or isinstance(default, bool) else default
+            shown.append(f"{name}={text}")
+    if layer.takes_trim:
+        shown.extend(f"{slot}=none" if slot != "act" else f"act={layer.default_act or 'none'}" for slot in options.TRIM)
+    return ", ".join(shown) or "no options"

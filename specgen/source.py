@@ -1,0 +1,144 @@
+"""Text and where it came from: reading specs, writing results, and pointing at a place."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import tempfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Span(NamedTuple):
+    """A stretch of the source text, as offsets: `start` is in it, `end` is not."""
+
+    start: int
+    end: int
+
+    def to(self, other: Span) -> Span:
+        """The span from the start of this one to the end of `other`."""
+        return Span(self.start, other.end)
+
+
+@dataclass(frozen=True)
+class Source:
+    """The text of one spec, and the name it is called by in messages.
+
+    `name` is a path as the user wrote it, `<stdin>` or `<text>`; `stem` is what an unnamed
+    network is called after.
+    """
+
+    text: str
+    name: str = "<text>"
+    stem: str = ""
+
+    @cached_property
+    def _line_starts(self) -> list[int]:
+        starts = [0]
+        starts.extend(i + 1 for i, char in enumerate(self.text) if char == "\n")
+        return starts
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Line and column of an offset, both counted from 1; columns count characters."""
+        from bisect import bisect_right
+
+        line = bisect_right(self._line_starts, offset)
+        return line, offset - self._line_starts[line - 1] + 1
+
+    def line(self, number: int) -> str:
+        """The text of a line, counted from 1, without its line end."""
+        start = self._line_starts[number - 1]
+        end = self.text.find("\n", start)
+        return self.text[start:] if end < 0 else self.text[start:end]
+
+
+class ReadError(Exception):
+    """A file that cannot be read as a spec, with the reason in one line."""
+
+
+def decode(data: bytes) -> str:
+    """UTF-8 to text: a byte-order mark is dropped and CRLF becomes LF.
+
+    Raises `ReadError` with the offset of the first byte that is not UTF-8.
+    """
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise ReadError(f"line {line} is not UTF-8 (byte {error.start})") from None
+    return text.replace("\r\n", "\n")
+
+
+def read_source(path: str | os.PathLike[str], limit: int) -> Source:
+    """Read a spec from a regular file, or from standard input for `-`.
+
+    At most `limit + 1` bytes are read; the caller reports a text that is too long. A FIFO, a device
+    or a directory is refused before it is opened, so nothing can hang.
+    """
+    name = os.fspath(path)
+    if name == "-":
+        return Source(decode(sys.stdin.buffer.read(limit + 1)), "<stdin>")
+    try:
+        if not stat.S_ISREG(os.stat(name).st_mode):
+            raise ReadError("not a regular file")
+        with open(name, "rb") as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise ReadError(reason(error)) from None
+    return Source(decode(data), name, Path(name).stem)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write a file whole or not at all: beside it first, then renamed over it.
+
+    Raises `OSError` as the file system does. A symbolic link is followed; anything that exists and is
+    not a regular file is refused.
+    """
+    write_bytes(path, text.encode())
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    """`write_text` for bytes."""
+    target = os.path.realpath(path)
+    mode = 0o666 & ~_umask()
+    if os.path.exists(target):
+        found = os.stat(target).st_mode
+        if not stat.S_ISREG(found):
+            raise OSError("not a regular file")
+        mode = stat.S_IMODE(found)
+    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".specgen-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, mode)
+        os.replace(temporary, target)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
+
+
+def reason(error: OSError) -> str:
+    """What the operating system said, in lower case and without the path or number."""
+    return (error.strerror or str(error)).lower()
+
+
+def printable(text: str) -> str:
+    """Foreign text made safe to print: what is not printable is shown as an escape.
+
+    Terminal escapes, bidirectional marks and newlines in a file name or an argument all come out as
+    `\\x1b`, `\\u202e` or `\\n`.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
