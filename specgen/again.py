@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from specgen import arithmetic
+from specgen import arithmetic, conditions
 from specgen.draft import enter, leave
 from specgen.ir import Block, Branch, Network, Node, Parallel, Sequence, Step, macs, members, params, walk
 from specgen.joins import join, share
@@ -28,6 +28,11 @@ def infer_again(network: Network) -> Sequence:
 
 
 def _node(node: Any, shape: Shape, known: Known) -> Any:
+    if node.guard and (
+        conditions.canonical(node.guard) != node.guard
+        or conditions.holds(node.guard, known) is (isinstance(node, Parallel) and len(node.branches) == 1)
+    ):
+        raise ValueError(f"{node.guard!r} is not the condition for this to be here")
     match node:
         case Step():
             return _step(node, shape, known)

@@ -8,8 +8,11 @@ rules carry the expressions without knowing about them.
 from __future__ import annotations
 
 import ast
+import math
 from dataclasses import dataclass
 from typing import Any, TypeAlias
+
+from specgen.functions import make_divisible
 
 #: Expressions of more leaves than this are printed as the number they come to.
 LONGEST = 12
@@ -156,6 +159,20 @@ def names(value: object) -> frozenset[str]:
     return frozenset()
 
 
+def opaque_names(value: object) -> frozenset[str]:
+    """The names that printed numbers depend on without mentioning them."""
+    match value:
+        case Traced():
+            return opaque_names(value.expression)
+        case Operation(_, left, right):
+            return opaque_names(left) | opaque_names(right)
+        case Application(_, arguments) | tuple(arguments):
+            return frozenset[str]().union(*map(opaque_names, arguments))
+        case Opaque():
+            return value.names
+    return frozenset()
+
+
 def opaque(value: int | float, *sources: object) -> Any:
     """`value`, printed as a number, that still knows which names `sources` depend on."""
     found = names(sources)
@@ -199,12 +216,21 @@ def _show(expression: Expression) -> tuple[str, int]:
             after = after if right_level > level or same else f"({after})"
             return f"{before} {operator} {after}", level
         case Application(function, arguments):
-            return f"{function}({', '.join(_show(a)[0] for a in arguments)})", 9
+            name = f"math.{function}" if function in _IN_MATH else function
+            return f"{name}({', '.join(_show(a)[0] for a in arguments)})", 9
         case Opaque(value):
             return _show(value)
-        case int() | float():
+        case float():
+            return decimal(expression), 9 if expression >= 0 else 2
+        case int():
             return repr(expression), 9 if expression >= 0 else 2
     raise AssertionError(expression)
+
+
+def decimal(value: float) -> str:
+    """A number as people write it: `1e-5`, not `1e-05`."""
+    mantissa, e, exponent = repr(float(value)).partition("e")
+    return f"{mantissa}e{int(exponent)}" if e else mantissa
 
 
 def substitute(expression: Expression, known: dict[str, Any]) -> Expression:
@@ -227,7 +253,17 @@ def substitute(expression: Expression, known: dict[str, Any]) -> Expression:
     return expression
 
 
-_FUNCTIONS: dict[str, Any] = {"int": int, "min": min, "max": max, "round": round, "abs": abs}
+#: What can be applied in an expression. The emitted file has all of these but the last as they are.
+_FUNCTIONS: dict[str, Any] = {
+    "int": int,
+    "min": min,
+    "max": max,
+    "round": round,
+    "ceil": math.ceil,
+    "floor": math.floor,
+    "make_divisible": make_divisible,
+}
+_IN_MATH = ("ceil", "floor")
 
 
 def _compute(operator: str, left: Any, right: Any) -> Any:
@@ -275,12 +311,12 @@ def evaluate(expression: Expression, known: dict[str, Any]) -> Any:
 def read(text: str) -> Expression:
     """The expression that `show` printed; raises `ValueError` for any other text."""
     try:
-        return _read(ast.parse(text, mode="eval").body) if len(text) <= 400 else _unreadable()
+        return from_ast(ast.parse(text, mode="eval").body) if len(text) <= 400 else _unreadable()
     except (SyntaxError, RecursionError, MemoryError):
         return _unreadable()
 
 
-def _read(node: ast.expr) -> Expression:
+def from_ast(node: ast.expr) -> Expression:
     match node:
         case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
             return value
@@ -289,9 +325,11 @@ def _read(node: ast.expr) -> Expression:
         case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
             return -value
         case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _OPERATORS:
-            return Operation(_OPERATORS[type(operator)], _read(left), _read(right))
-        case ast.Call(func=ast.Name(id=name), args=arguments, keywords=[]) if name in _FUNCTIONS:
-            return Application(name, tuple(map(_read, arguments)))
+            return Operation(_OPERATORS[type(operator)], from_ast(left), from_ast(right))
+        case ast.Call(
+            func=ast.Name(id=name) | ast.Attribute(value=ast.Name(id="math"), attr=name), args=arguments, keywords=[]
+        ) if name in _FUNCTIONS:
+            return Application(name, tuple(map(from_ast, arguments)))
     return _unreadable()
 
 

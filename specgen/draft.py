@@ -29,6 +29,7 @@ class DraftLayer:
     span: Span
     layer: Layer
     implied: bool = False
+    guard: str = ""
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class DraftSequence:
     output: Shape
     span: Span
     children: list[Draft]
+    guard: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class DraftBlock:
     span: Span
     children: list[Draft]
     arguments: dict[str, Any]
+    defaults: dict[str, Any]
+    guard: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class DraftParallel:
     output: Shape
     span: Span
     branches: list[list[Draft]]
+    guard: str = ""
 
 
 Draft: TypeAlias = DraftLayer | DraftSequence | DraftBlock | DraftParallel
@@ -111,6 +116,16 @@ def enter(shape: Shape) -> Shape:
     """What arrives, as a block sees it: its channels are called `in_channels`, its sizes are numbers."""
     channels = arithmetic.traced(arithmetic.plain(shape.channels), Symbol("in_channels"))
     return Shape(channels, tuple(map(arithmetic.plain, shape.spatial)), shape.channels_last)
+
+
+def strides(children: Iterable[Draft]) -> Iterable[Traced]:
+    """The strides among some steps that were computed from arguments."""
+    for child in _flat(children):
+        if isinstance(child, DraftSequence):
+            yield from strides(child.children)
+        elif isinstance(child, DraftLayer):
+            stride = getattr(child.layer, "stride", None)
+            yield from (one for one in (stride if isinstance(stride, tuple) else (stride,)) if isinstance(one, Traced))
 
 
 def leave(shape: Shape, known: Mapping[str, Any]) -> Shape:
@@ -215,7 +230,7 @@ def _finish_sequence(elaborator: _Elaborator, children: list[Draft]) -> tuple[Ch
 
 def _finish(elaborator: _Elaborator, child: Draft, name: str) -> Child:
     line = elaborator.source.position(child.span.start)[0]
-    ends = {"name": name, "input": child.input, "output": child.output, "line": line}
+    ends = {"name": name, "input": child.input, "output": child.output, "line": line, "guard": child.guard}
     match child:
         case DraftLayer():
             return Step(**ends, layer=child.layer)
@@ -224,7 +239,8 @@ def _finish(elaborator: _Elaborator, child: Draft, name: str) -> Child:
         case DraftBlock():
             names = _Names(elaborator, child.children)
             members = _finish_members(elaborator, child.children, names)
-            return Block(**ends, block=child.kind, arguments=child.arguments, steps=members)
+            given = {"arguments": child.arguments, "defaults": child.defaults}
+            return Block(**ends, block=child.kind, **given, steps=members)
     raise AssertionError(child)
 
 
@@ -237,9 +253,8 @@ def _finish_members(elaborator: _Elaborator, children: list[Draft], names: _Name
                 Branch(steps=_finish_members(elaborator, branch, names)) for branch in child.branches
             )
             line = elaborator.source.position(child.span.start)[0]
-            members.append(
-                Parallel(join=child.kind, branches=branches, input=child.input, output=child.output, line=line)  # type: ignore[arg-type]
-            )
+            ends = {"input": child.input, "output": child.output, "line": line, "guard": child.guard}
+            members.append(Parallel(**ends, join=child.kind, branches=branches))
         else:
             members.append(_finish(elaborator, child, names.of(child)))
     return tuple(members)

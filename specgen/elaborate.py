@@ -13,7 +13,7 @@ from typing import Any, Iterator, NoReturn
 
 from pydantic import ValidationError
 
-from specgen import arithmetic, draft, initialisation, options, syntax
+from specgen import arithmetic, conditions, draft, initialisation, options, syntax
 from specgen.arithmetic import Symbol, Traced
 from specgen.diagnostics import Diagnostic, Label, SpecError
 from specgen.draft import Draft, DraftBlock, DraftLayer, DraftParallel, DraftSequence
@@ -35,6 +35,16 @@ class Given:
     value: Any
     span: Span
     on_line: bool = True
+    #: The params that the value depends on, where it is a default from around a block.
+    captured: frozenset[str] = frozenset()
+
+    def as_captured(self) -> Given:
+        """The same default inside a module, where the names outside mean nothing: a plain value."""
+        trim = self.value if isinstance(self.value, options.TrimWord) else None
+        value = trim.value if trim else self.value
+        names = self.captured | arithmetic.names(value)
+        value = tuple(map(arithmetic.plain, value)) if isinstance(value, tuple) else arithmetic.plain(value)
+        return replace(self, value=replace(trim, value=value) if trim else value, captured=names)
 
 
 @dataclass
@@ -56,6 +66,8 @@ class Scope:
         for name, value in self.values.items():
             self.captured[name] = self.captured.get(name, frozenset()) | arithmetic.names(value)
             self.values[name] = arithmetic.plain(value)
+        for layer, given in self.defaults.items():
+            self.defaults[layer] = {name: one.as_captured() for name, one in given.items()}
         for name, value in arguments.items():
             self.captured.pop(name, None)
             symbol = arithmetic.traced(arithmetic.plain(value), Symbol(name)) if draft.is_number(value) else value
@@ -115,6 +127,9 @@ class _Elaborator:
         self.init: list[InitRule] = []
         self.name = request.name
         self.expanded = 0
+        #: In a module: its arguments and `in_channels`, and the conditions around the statement at hand.
+        self.arguments: Mapping[str, Any] = {}
+        self.guards: list[str] = []
         #: The uses of blocks and the turns of repeats that are under way, outermost first.
         self.within: list[Label] = []
 
@@ -186,6 +201,21 @@ class _Elaborator:
     def condition(self, expr: syntax.Expr, scope: Scope) -> bool:
         """The value of an expression that has to be true or false."""
         return bool(self._evaluate(lambda evaluator: evaluator.boolean(expr), scope))
+
+    def _guard(self, expr: syntax.Expr, scope: Scope) -> str:
+        """The condition as the emitted class can say it; empty where it cannot, or where it is constant."""
+        flags = [name for name, value in self.arguments.items() if isinstance(value, bool)]
+        try:
+            source = self._evaluate(lambda evaluator: evaluator.source(expr, flags), scope)
+        except SpecError:
+            return ""  # an operand that is never reached: `n > 0 and 12 / n > 3`
+        return conditions.canonical(source) if source and conditions.names_in([source]) else ""
+
+    @contextmanager
+    def _guarded(self, guard: str) -> Iterator[None]:
+        self.guards.append(guard)
+        yield
+        self.guards.pop()
 
     def _shape_of(self, expr: syntax.Expr, scope: Scope) -> Shape:
         """The shape that `input` or `expect` names."""
@@ -344,7 +374,8 @@ class _Elaborator:
     def _check_init(self, network: Network) -> None:
         """Every weight that an `init` reaches must have the axes that its function needs."""
         spans = [s.span for s in self.spec.body.statements if isinstance(s, syntax.Init)]
-        for rule, path, step in initialisation.assigned(network):
+        reached = [(reach.rule, path, step) for reach in initialisation.plan(network) for path, step in reach.steps]
+        for rule, path, step in reached:
             weight = step.layer.parameters(step.input).get("weight")
             if weight is not None and not initialisation.fits(rule.function, len(weight)):
                 span = next(s for s in spans if self.source.position(s.start)[0] == rule.line)
@@ -384,12 +415,17 @@ class _Elaborator:
                 self._statements(repeat.body, inner)
 
     def _if(self, statement: syntax.If, scope: Scope) -> None:
+        failed: list[str] = []
         for condition, body in statement.cases:
+            guard = self._guard(condition, scope)
             if self.condition(condition, scope):
-                self._statements(body, scope.inner())
+                with self._guarded(conditions.both(*failed, guard)):
+                    self._statements(body, scope.inner())
                 return
+            failed.append(conditions.negated(guard) if guard else "")
         if statement.otherwise is not None:
-            self._statements(statement.otherwise, scope.inner())
+            with self._guarded(conditions.both(*failed)):
+                self._statements(statement.otherwise, scope.inner())
 
     # --- branches --------------------------------------------------------------------------------
 
@@ -428,7 +464,7 @@ class _Elaborator:
     def _wrap(self, statement: syntax.Parallel | syntax.Residual, kind: str, scope: Scope) -> None:
         """A combinator as a module of its own, as if a block had been written for it."""
         body = syntax.Body((replace(statement, label=None),), statement.span)
-        self._module(statement.label, kind, statement.span, body, scope.inner(), {})
+        self._module(statement.label, kind, statement.span, body, scope.inner(), {}, {})
 
     def _join(self, kind: Any, shapes: list[Shape], spans: list[Span]) -> Shape:
         try:
@@ -439,11 +475,9 @@ class _Elaborator:
             self.fail(refusal.code, refusal.title, spans[refusal.branch], label, also=also)
 
     def _residual(self, statement: syntax.Residual, scope: Scope) -> None:
+        guard = self._guard(statement.condition, scope) if statement.condition is not None else ""
         if statement.condition is not None and not self.condition(statement.condition, scope):
-            if statement.label is not None:
-                self._group(statement.label, statement.body, scope.inner(), statement.span)
-            else:
-                self._statements(statement.body, scope.inner())
+            self._body_alone(statement, scope, guard)
             return
         self._count(statement.span)
         if not self._is_member(statement):
@@ -458,7 +492,8 @@ class _Elaborator:
             label = statement.projection_label or syntax.Name("downsample", statement.projection.span)
             self.shape = arrived
             self.frames.append(Frame("branch"))
-            self._group(label, statement.projection, scope.inner(), statement.projection.span)
+            with self._guarded(self._differs(arrived, output, body)):
+                self._group(label, statement.projection, scope.inner(), statement.projection.span)
             shortcut = self.frames.pop().children
             spans[1] = statement.projection.span
             output = self._join("add", [output, self._arrived(statement.span)], spans)
@@ -473,7 +508,29 @@ class _Elaborator:
         else:
             output = self._join("add", [output, arrived], spans)
         self.shape = output
-        self._place(DraftParallel(None, "add", arrived, output, statement.span, [body, shortcut]))
+        self._place(DraftParallel(None, "add", arrived, output, statement.span, [body, shortcut], guard))
+
+    def _body_alone(self, statement: syntax.Residual, scope: Scope, guard: str) -> None:
+        """A `residual when` whose condition does not hold: its body, and no shortcut."""
+        if statement.label is not None:
+            self._group(statement.label, statement.body, scope.inner(), statement.span)
+        elif not guard or not self._is_member(statement):
+            self._statements(statement.body, scope.inner())
+        else:
+            arrived = self._arrived(statement.span)
+            body = self._branch(statement.body, scope, arrived)
+            output = self._arrived(statement.span)
+            self._place(DraftParallel(None, "add", arrived, output, statement.span, [body], guard))
+
+    def _differs(self, arrived: Shape, output: Shape, body: list[Draft]) -> str:
+        """When a residual's body changes the shape, said of the block's arguments; empty if that fails."""
+        strides = dict.fromkeys(arithmetic.show(stride.expression) for stride in draft.strides(body))
+        tests = [f"{stride} != 1" for stride in strides]
+        channels = [arithmetic.show(arithmetic.expression_of(shape.channels)) for shape in (arrived, output)]
+        if channels[0] != channels[1] and conditions.names_in(channels):
+            tests.append(f"{channels[0]} != {channels[1]}")
+        source = " or ".join(tests)
+        return source if source and conditions.holds(source, self.arguments) else ""
 
     # --- blocks ----------------------------------------------------------------------------------
 
@@ -487,7 +544,8 @@ class _Elaborator:
             if draft.is_chain(block, definition.scope.blocks):
                 self._chain(line, block, inner, arguments)
             else:
-                self._module(line.label, block.name.text, line.span, block.body, inner, arguments)
+                defaults = {n.text: d.value for n, d in block.arguments if isinstance(d, syntax.Number)}
+                self._module(line.label, block.name.text, line.span, block.body, inner, arguments, defaults)
 
     def _chain(self, line: syntax.Apply, block: syntax.Block, inner: Scope, arguments: Mapping[str, Any]) -> None:
         """A block of blocks: an `nn.Sequential`, whose numbers keep the user's names."""
@@ -501,21 +559,23 @@ class _Elaborator:
 
     def _module(
         self, label: syntax.Name | None, kind: str, span: Span, body: syntax.Body, inner: Scope,
-        arguments: dict[str, Any],
+        arguments: dict[str, Any], defaults: dict[str, Any],
     ) -> None:  # fmt: skip
         """A module with a body: inside, numbers are called after its arguments and `in_channels`."""
         arrived = self._arrived(span)
         outside = self.decided | arithmetic.names(arrived.spatial)
         inner.as_module(arguments)
-        self.decided = set()
+        known = {**arguments, "in_channels": arrived.channels}
+        around = self.arguments, self.guards
+        self.decided, self.arguments, self.guards = set(), known, []
         self.shape = draft.enter(arrived)
         self.frames.append(Frame("block"))
         self._statements(body, inner)
         children = self.frames.pop().children
-        known = {**arguments, "in_channels": arrived.channels}
+        self.arguments, self.guards = around
         self.decided = outside | arithmetic.names(tuple(known[name] for name in self.decided & known.keys()))
         self.shape = draft.leave(self._arrived(span), known)
-        self._place(DraftBlock(label, kind, arrived, self.shape, span, children, arguments))
+        self._place(DraftBlock(label, kind, arrived, self.shape, span, children, arguments, defaults))
 
     def _block_arguments(self, line: syntax.Apply, block: syntax.Block, scope: Scope, inner: Scope) -> dict[str, Any]:
         """The arguments' values by name, in the order of the definition."""
@@ -560,7 +620,7 @@ class _Elaborator:
         kind = registry.trims()[word]
         given = dict(self._defaults(kind, scope))
         if choice.value.value is not None:
-            given[kind.positional[0]] = Given(choice.value.value, choice.span)
+            given[kind.positional[0]] = replace(choice, value=choice.value.value)
         layer = self._make(kind, given, syntax.Name(word, choice.span))
         self._apply(layer, None, line.span, choice.span, given, implied=implied)
 
@@ -622,6 +682,7 @@ class _Elaborator:
 
     def _make(self, kind: type[Layer], given: Mapping[str, Given], word: syntax.Name) -> Layer:
         """The layer with its options; every value that does not fit is reported."""
+        self.fixed = self.fixed.union(*(one.captured for one in given.values()))
         values = {name: one.value for name, one in given.items() if name in kind.model_fields}
         try:
             return kind(**values)
@@ -691,6 +752,9 @@ class _Elaborator:
         self.frames += inner
 
     def _place(self, child: Draft) -> None:
+        guards = [guard for guard in self.guards if guard]
+        if guards and not child.guard and self.frames[-1].kind in ("block", "branch"):
+            child = replace(child, guard=conditions.both(*guards))
         self.frames[-1].children.append(child)
 
     def _arrived(self, span: Span) -> Shape:

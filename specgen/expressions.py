@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, TypeAlias
 
 from specgen import arithmetic, syntax
 from specgen.arithmetic import Traced
+from specgen.functions import make_divisible
 from specgen.shape import LARGEST_TOTAL
 from specgen.source import Span
 
@@ -24,15 +25,6 @@ class Wrong(Exception):  # noqa: N818 (a mistake in the spec, which the caller g
         self.code, self.title, self.span, self.label, self.help = code, title, span, label, help_
 
 
-def _make_divisible(value: float, divisor: int) -> int:
-    """The multiple of `divisor` nearest to `value`, but not below nine tenths of it.
-
-    The rule of the MobileNet papers' reference code (Sandler et al., 2018).
-    """
-    rounded = max(divisor, int(value + divisor / 2) // divisor * divisor)
-    return rounded + divisor if rounded < 0.9 * value else rounded
-
-
 #: Functions by name: how many numbers they take (at least, at most), and what they do.
 FUNCTIONS: dict[str, tuple[int, int | None, Callable[..., Any]]] = {
     "min": (2, None, min),
@@ -41,11 +33,8 @@ FUNCTIONS: dict[str, tuple[int, int | None, Callable[..., Any]]] = {
     "floor": (1, 1, math.floor),
     "round": (1, 1, round),
     "int": (1, 1, int),
-    "make_divisible": (2, 2, _make_divisible),
+    "make_divisible": (2, 2, make_divisible),
 }
-
-#: Functions that the emitted file can call as they are.
-_PRINTABLE = ("min", "max", "round", "int")
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq,
@@ -121,6 +110,29 @@ class Evaluator:
             )
         return value
 
+    def source(self, expr: syntax.Expr, flags: Collection[str]) -> str | None:
+        """A condition as Python source, in the names of its numbers and of `flags`, which are booleans.
+
+        `None` where it says something that the emitted file cannot, such as a comparison of words.
+        """
+        match expr:
+            case syntax.Number(value=bool() as value):
+                return str(value)
+            case syntax.Name(text=text):
+                return text if text in flags else str(self.boolean(expr))
+            case syntax.Prefix(operator="not", operand=operand):
+                inner = self.source(operand, flags)
+                return inner and f"not ({inner})"
+            case syntax.Chain() if expr.rest[0][0] in ("and", "or"):
+                parts = [self.source(operand, flags) for operand in (expr.first, *(o for _, o in expr.rest))]
+                return f" {expr.rest[0][0]} ".join(f"({part})" for part in parts if part) if all(parts) else None
+            case syntax.Chain() if expr.rest[0][0] in _COMPARISONS:
+                sides = [self.value(expr.first), self.value(expr.rest[0][1])]
+                if all(isinstance(side, (int, float)) and not isinstance(side, bool) for side in sides):
+                    left, right = (arithmetic.show(arithmetic.expression_of(side)) for side in sides)
+                    return f"{left} {expr.rest[0][0]} {right}"
+        return None
+
     def _chain(self, chain: syntax.Chain) -> Any:
         kind = chain.rest[0][0]
         if kind in ("and", "or"):
@@ -159,11 +171,7 @@ class Evaluator:
         if name == "make_divisible" and arguments[1] < 1:
             raise Wrong("wrong-arguments", "the divisor has to be 1 or more", call.arguments[1].span)
         value = function(*map(arithmetic.plain, arguments))
-        if name in _PRINTABLE:
-            value = arithmetic.apply(name, value, *arguments)
-        else:
-            value = arithmetic.opaque(value, tuple(arguments))
-        return _bounded(value, call)
+        return _bounded(arithmetic.apply(name, value, *arguments), call)
 
 
 def _arithmetic(sign: str, left: Any, right: Any, operand: syntax.Expr) -> Any:

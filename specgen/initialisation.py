@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from specgen.ir import InitRule, Network, Step, walk
 from specgen.layers import registry
@@ -97,10 +97,35 @@ def fits(function: str, axes: int) -> bool:
     return known.least_axes <= axes <= known.most_axes
 
 
-def assigned(network: Network) -> Iterator[tuple[InitRule, str, Step]]:
-    """Every layer that an `init` reaches, with the rule that counts for it and its path."""
+@dataclass
+class Reach:
+    """What one `init` reaches in a network: classes of modules, as calls name them."""
+
+    rule: InitRule
+    classes: list[str] = field(default_factory=list)
+    depthwise: bool = False
+    #: Whether some of them have no weight, and whether some have a bias.
+    weight_optional: bool = False
+    has_bias: bool = False
+    steps: list[tuple[str, Step]] = field(default_factory=list)
+
+
+def plan(network: Network) -> list[Reach]:
+    """What each `init` of a network reaches, in the order in which a module looks for its own.
+
+    A module goes by the first one that names its class; what reaches nothing is left out.
+    """
+    found = [Reach(rule, depthwise=rule.kind == "dwconv") for rule in network.init]
     for path, step in walk(network.root):
-        for rule in network.init:
-            if reaches(rule.kind, step.layer, step.call):
-                yield rule, path, step
+        parameters, call = step.layer.parameters(step.input), step.call
+        if step.layer.family not in _FAMILIES and "weight" not in parameters:
+            continue
+        for reach in found:
+            if reaches(reach.rule.kind, step.layer, call):
+                if call.name not in reach.classes:
+                    reach.classes.append(call.name)
+                reach.weight_optional |= "weight" not in parameters
+                reach.has_bias |= "bias" in parameters
+                reach.steps.append((path, step))
                 break
+    return [reach for reach in found if reach.has_bias or any("weight" in s.layer.parameters(s.input) for _, s in reach.steps)]

@@ -21,7 +21,9 @@ from specgen.shape import LARGEST_TOTAL, Shape, ShapeField
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Mapping
 
+    import torch
     from torch import nn
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=200)]
@@ -101,6 +103,8 @@ class Node(BaseModel):
     output: ShapeField
     #: The line of the spec that it comes from.
     line: int | None = None
+    #: In a block, the condition under which it is there; empty where it always is.
+    guard: str = ""
 
 
 class Step(Node):
@@ -131,11 +135,16 @@ class Block(Node):
     node: Literal["block"] = "block"
     block: Identifier
     arguments: Arguments = {}
+    #: The arguments' values where a use does not give them.
+    defaults: dict[Identifier, Any] = {}
     steps: tuple[Member, ...]
 
 
 class Parallel(BaseModel):
-    """Branches side by side, joined: part of the block around it, and no module of its own."""
+    """Branches side by side, joined: part of the block around it, and no module of its own.
+
+    A single branch joined with nothing is itself: a `residual when` whose condition does not hold.
+    """
 
     model_config = _CONFIG
 
@@ -143,6 +152,8 @@ class Parallel(BaseModel):
     input: ShapeField
     output: ShapeField
     line: int | None = None
+    #: The condition for the second branch, an identity, to be there; empty where it always is.
+    guard: str = ""
     join: JoinKind
     branches: Annotated[tuple[Branch, ...], Field(min_length=1)]
 
@@ -247,9 +258,9 @@ class Network(BaseModel):
     def build(
         self,
         *,
-        device: str | None = None,
-        dtype: str | None = None,
-        weights: str | os.PathLike[str] | None = None,
+        device: str | torch.device | None = None,
+        dtype: str | torch.dtype | None = None,
+        weights: str | os.PathLike[str] | Mapping[str, torch.Tensor] | None = None,
     ) -> nn.Sequential:
         """The network as an `nn.Sequential`, its weights initialised, or read from `weights`.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -15,7 +14,6 @@ from torch import Tensor, nn
 from specgen import arithmetic, initialisation
 from specgen.backends.weights import read_weights
 from specgen.ir import Block, Child, Member, Network, Parallel, Sequence, Step, walk
-from specgen.layers.base import Call
 
 
 def build(
@@ -79,19 +77,17 @@ def make(step: Step) -> nn.Module:
     call = step.call
     arguments = [arithmetic.plain(value) for value in call.arguments]
     keywords = {name: arithmetic.plain(value) for name, value in call.keywords.items()}
-    module: nn.Module = _constructor(type(step.layer).modules, call)(*arguments, **keywords)
+    module: nn.Module = _constructor(call.name, (type(step.layer).modules,))(*arguments, **keywords)
     return module
 
 
-def _constructor(modules: str, call: Call) -> Any:
-    """The class that a call names. The names come from layer classes, never from a spec."""
-    known = nn.__dict__.get(call.name)
-    return known if known is not None else _own_classes(modules)[call.name]
-
-
-@cache
-def _own_classes(modules: str) -> dict[str, Any]:
-    return vars(import_module(modules))
+def _constructor(name: str, modules: Iterable[str]) -> Any:
+    """The class that a call names: the layer's own or torch's. No name comes from a spec."""
+    for module in modules:
+        own = vars(import_module(module)).get(name)
+        if own is not None and own.__module__ == module:
+            return own
+    return getattr(nn, name)
 
 
 class SpecBlock(nn.Module):
@@ -145,14 +141,21 @@ def _join(kind: str, axis: int, parts: list[Tensor]) -> Tensor:
 
 
 def initialise(network: Network, model: nn.Module) -> None:
-    """Apply the network's `init` rules to the weights, in the order of the modules."""
-    modules = dict(model.named_modules())
-    for rule, path, _ in initialisation.assigned(network):
-        weight, bias = (modules[path]._parameters.get(name) for name in ("weight", "bias"))
-        if weight is not None:
-            getattr(nn.init, f"{rule.function}_")(weight, **rule.options)
-        if bias is not None and rule.bias is not None:
-            nn.init.constant_(bias, rule.bias)
+    """Apply the network's `init` rules, in the order of the modules."""
+    modules = {type(step.layer).modules for _, step in walk(network.root)}
+    plan = [
+        (reach, tuple(_constructor(name, modules) for name in reach.classes))
+        for reach in initialisation.plan(network)
+    ]
+    for module in model.modules():
+        for reach, classes in plan:
+            if isinstance(module, classes) and (not reach.depthwise or module.groups == module.in_channels):
+                weight, bias = module._parameters.get("weight"), module._parameters.get("bias")
+                if weight is not None:
+                    getattr(nn.init, f"{reach.rule.function}_")(weight, **reach.rule.options)
+                if bias is not None and reach.rule.bias is not None:
+                    nn.init.constant_(bias, reach.rule.bias)
+                break
 
 
 def observed_shapes(network: Network, model: nn.Module, x: Tensor) -> dict[str, tuple[int, ...]]:

@@ -1,6 +1,6 @@
 """Every layer, by family. A layer is one class in one place; this package imports them all."""
 
-from specgen.layers import activation, conv, dropout, linear, norm, pool, reshape
+from specgen.layers import activation, conv, dropout, linear, norm, pool, reshape, transformer
 from specgen.layers.base import Call, Layer, Refusal
 from specgen.layers.fields import Absent, Axes, Choice, Either, Flag, Real, Whole
 from specgen.layers.registry import register_layer
@@ -24,4 +24,5 @@ __all__ = [
     "pool",
     "register_layer",
     "reshape",
+    "transformer",
 ]

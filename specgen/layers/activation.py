@@ -30,6 +30,17 @@ class InplaceActivation(Activation):
 
     inplace: Annotated[bool, Flag()] = False
 
+    def infer(self, x: Shape) -> Shape:
+        if self.inplace and not self.may_overwrite:
+            raise Refusal(
+                "option-not-here",
+                f"a `{self.word}` that falls below zero cannot overwrite its input",
+                "PyTorch has no gradient for it",
+                at="inplace",
+                remedies=({"inplace": False},),
+            )
+        return x
+
     @property
     def may_overwrite(self) -> bool:
         return True

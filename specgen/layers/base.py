@@ -126,8 +126,7 @@ class Layer(BaseModel):
         for name in names:
             value = getattr(self, name)
             value = collapse(value) if isinstance(value, tuple) else value
-            if value != fields[name].default or arithmetic.names(value):
-                kept[name] = value
+            kept |= unless(fields[name].default, **{name: value})
         return {**kept, **also}
 
     @classmethod
@@ -137,6 +136,14 @@ class Layer(BaseModel):
             if isinstance(kind, OptionType):
                 return kind
         raise TypeError(f"{cls.__name__}.{name} needs an OptionType, such as Annotated[int, Whole(1)]")
+
+
+def unless(default: Argument, **keywords: Argument) -> dict[str, Argument]:
+    """Those keywords of a call that are not at PyTorch's `default`, or only happen to be.
+
+    A number that was computed from a name stays: elsewhere the name may come to something else.
+    """
+    return {name: value for name, value in keywords.items() if value != default or arithmetic.names(value)}
 
 
 def per_axis(value: PerAxis, x: Shape, option: str) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Annotated, ClassVar
 
-from specgen.layers.base import Argument, Call, Layer, Refusal, need_map, need_sizes, per_axis
+from specgen.layers.base import Argument, Call, Layer, Refusal, need_map, need_sizes, per_axis, unless
 from specgen.layers.fields import Axes, Choice, Either, Flag, Whole
 from specgen.layers.registry import register_layer
 from specgen.shape import PerAxis, Shape, along, collapse, transposed, window
@@ -60,16 +60,15 @@ class Convolution(Layer):
 
     def call(self, x: Shape) -> Call:
         padding: Argument = self.padding if self.padding == "same" else collapse(self._padding(x))
-        groups = self.groups_for(x)
         return Call(
             f"Conv{x.rank}d",
             (x.channels, self.channels_out(x)),
             {
                 "kernel_size": collapse(per_axis(self.kernel_size, x, "kernel_size")),
                 **self.changed("stride"),
-                **({"padding": padding} if padding != 0 else {}),
+                **unless(0, padding=padding),
                 **self.changed("dilation"),
-                **({"groups": groups} if groups != 1 else {}),
+                **unless(1, groups=self.groups_for(x)),
                 **self.changed("bias", "padding_mode"),
             },
         )
@@ -233,7 +232,7 @@ class TransposedConv(Layer):
             (x.channels, self.out_channels),
             {
                 "kernel_size": collapse(per_axis(self.kernel_size, x, "kernel_size")),
-                **({"stride": collapse(per_axis(self.stride, x, "stride"))} if self.stride != 1 else {}),
+                **unless(1, stride=collapse(per_axis(self.stride, x, "stride"))),
                 **self.changed("padding", "output_padding", "groups", "bias", "dilation"),
             },
         )

@@ -108,6 +108,13 @@ class GroupNorm(Norm):
                 f"{x.channels} / {self.num_groups} is not whole",
                 at="num_groups",
             )
+        if x.elements == self.num_groups:
+            raise Refusal(
+                "one-value-to-normalise",
+                "group norm needs more than one value per group",
+                f"{self.num_groups} groups for {x.describe()}",
+                at="num_groups",
+            )
         return x
 
     def call(self, x: Shape) -> Call:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from specgen.layers.base import Argument, Call, Layer, Refusal, need_map, need_sizes, per_axis
+from specgen.layers.base import Argument, Call, Layer, Refusal, need_map, need_sizes, per_axis, unless
 from specgen.layers.fields import Absent, Axes, Either, Flag, Whole
 from specgen.layers.registry import register_layer
-from specgen.shape import PerAxis, Shape, along, collapse, window
+from specgen.shape import PerAxis, Shape, along, collapse, times, window
 
 
 class WindowPool(Layer):
@@ -47,9 +47,10 @@ class WindowPool(Layer):
 
     def call(self, x: Shape) -> Call:
         kernel = collapse(per_axis(self.kernel_size, x, "kernel_size"))
-        keywords: dict[str, Argument] = {"kernel_size": kernel}
-        if self.stride is not None and collapse(per_axis(self.stride, x, "stride")) != kernel:
-            keywords["stride"] = collapse(per_axis(self.stride, x, "stride"))
+        stride = kernel if self.stride is None else collapse(per_axis(self.stride, x, "stride"))
+        keywords = {"kernel_size": kernel}
+        if self.stride is not None:
+            keywords |= unless(kernel, stride=stride)
         return Call(f"{self.torch_name}{x.rank}d", (), {**keywords, **self.options(x)})
 
     def options(self, x: Shape) -> dict[str, Argument]:
@@ -69,6 +70,23 @@ class MaxPool(WindowPool):
     torch_name = "MaxPool"
 
     dilation: Annotated[PerAxis, Axes(1)] = 1
+
+    def infer(self, x: Shape) -> Shape:
+        out = super().infer(x)
+        for size, p, d in zip(
+            x.spatial, per_axis(self.padding, x, "padding"), self.dilation_for(x), strict=True
+        ):
+            # The first window's first element that is not in the padding on the left. Later windows
+            # start inside the map, or the dilation is small enough to hit it.
+            if -p % d >= size:
+                raise Refusal(
+                    "padding-too-large",
+                    "a window of this pooling would hold nothing but padding",
+                    f"with padding {p} and dilation {d} it steps over a size of {size}",
+                    at="padding",
+                    remedies=({"padding": 0}, {"dilation": 1}),
+                )
+        return out
 
     def dilation_for(self, x: Shape) -> tuple[int, ...]:
         return per_axis(self.dilation, x, "dilation")
@@ -97,7 +115,17 @@ class AvgPool(WindowPool):
                 "PyTorch's `AvgPool1d` does not take it",
                 at="divisor_override",
             )
-        return super().infer(x)
+        out = super().infer(x)
+        kernel = per_axis(self.kernel_size, x, "kernel_size")
+        if x.rank == 3 and any(k > size for k, size in zip(kernel, x.spatial, strict=True)):
+            raise Refusal(
+                "kernel-too-large",
+                "kernel is larger than what it slides over",
+                f"{times(kernel)} does not fit in {times(x.spatial)}: PyTorch's `AvgPool3d` "
+                "does not count the padding here",
+                at="kernel_size",
+            )
+        return out
 
     def options(self, x: Shape) -> dict[str, Argument]:
         return self.changed("padding", "ceil_mode", "count_include_pad", "divisor_override")
@@ -120,7 +148,10 @@ class AdaptivePool(Layer):
 
     def call(self, x: Shape) -> Call:
         sizes = per_axis(self.output_size, x, "output_size")  # type: ignore[arg-type]
-        return Call(f"{self.torch_name}{x.rank}d", (collapse(sizes),))
+        if None not in sizes:
+            return Call(f"{self.torch_name}{x.rank}d", (collapse(sizes),))
+        # In one dimension PyTorch has no `None`.
+        return Call(f"{self.torch_name}{x.rank}d", (x.spatial[0] if x.rank == 1 else sizes,))
 
 
 @register_layer

@@ -9,7 +9,7 @@ from specgen import arithmetic
 from specgen.layers.base import Argument, Call, Layer, Refusal, need_map, per_axis
 from specgen.layers.fields import Absent, Axes, Choice, Either, Flag, OptionType, Real, Whole
 from specgen.layers.registry import register_layer
-from specgen.shape import PerAxis, Shape, collapse, times
+from specgen.shape import LARGEST, PerAxis, Shape, collapse, times
 
 
 @register_layer
@@ -115,6 +115,8 @@ class Upsample(Layer):
         if self.size is not None:
             return x.replace(spatial=per_axis(self.size, x, "size"))
         factors = per_axis(self.scale_factor, x, "scale_factor")  # type: ignore[arg-type]
+        if any(float(size) * float(factor) > LARGEST for size, factor in zip(x.spatial, factors, strict=True)):
+            raise Refusal("too-large", "a size is 2^31 or more", f"{times(x.spatial)} goes in", at="scale_factor")
         out = tuple(
             arithmetic.opaque(floor(float(size) * float(factor)), size, factor)
             for size, factor in zip(x.spatial, factors, strict=True)

@@ -1,0 +1,65 @@
+"""The last look at emitted source: it compiles, and holds nothing but what an architecture needs."""
+
+from __future__ import annotations
+
+import ast
+
+_ALLOWED = (
+    ast.Module, ast.Expr, ast.Constant, ast.Import, ast.ImportFrom, ast.alias, ast.ClassDef, ast.FunctionDef,
+    ast.arguments, ast.arg, ast.keyword, ast.Return, ast.Assign, ast.AnnAssign, ast.If, ast.IfExp, ast.For,
+    ast.Name, ast.Load, ast.Store, ast.Attribute, ast.Call, ast.Starred, ast.GeneratorExp, ast.comprehension,
+    ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.BinOp, ast.UnaryOp, ast.Compare, ast.BoolOp,
+    ast.JoinedStr, ast.FormattedValue, ast.operator, ast.unaryop, ast.cmpop, ast.boolop,
+)  # fmt: skip
+
+_MODULES = ("torch", "collections", "math")
+
+#: The names of Python's own that emitted code may use.
+_BUILTINS = frozenset("super int float bool str range isinstance max min round len".split())
+
+#: The types that a decorator-free, annotation-only file may name.
+_FORBIDDEN = frozenset("load save hub serialization jit ops classes utils package multiprocessing os sys".split())
+
+
+class EmissionError(Exception):
+    """Emitted source that does not pass its own check: a defect of specgen, never of a spec."""
+
+
+def check_source(text: str) -> None:
+    """Raise `EmissionError` unless the text is Python made of known parts only."""
+    try:
+        compile(text, "<emitted>", "exec", dont_inherit=True)
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise EmissionError(f"it does not compile: {error}") from None
+    known = set(_BUILTINS)
+    for node in ast.walk(tree):
+        match node:
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.arg(arg=name):
+                known.add(name)
+            case ast.alias(name=name):
+                known.add(name)
+            case ast.Name(id=name, ctx=ast.Store()):
+                known.add(name)
+    for node in ast.walk(tree):
+        _check(node, known)
+
+
+def _check(node: ast.AST, known: set[str]) -> None:
+    if not isinstance(node, _ALLOWED):
+        raise EmissionError(f"it holds a {type(node).__name__}")
+    match node:
+        case ast.Import(names=names):
+            wrong = [alias.name for alias in names if alias.name not in _MODULES or alias.asname]
+        case ast.ImportFrom(module=module):
+            wrong = [] if module in _MODULES and not node.level else [str(module)]
+        case ast.Name(id=name):
+            wrong = [] if name in known else [name]
+        case ast.Attribute(attr=name):
+            wrong = [name] if name in _FORBIDDEN or (name.startswith("_") and name != "__init__") else []
+        case ast.FunctionDef(decorator_list=decorators) | ast.ClassDef(decorator_list=decorators):
+            wrong = ["a decorator"] if decorators else []
+        case _:
+            wrong = []
+    if wrong:
+        raise EmissionError(f"it mentions {wrong[0]}")

@@ -1,0 +1,99 @@
+"""Expressions and where their lines break: as `ruff format` would, so that it changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from specgen import arithmetic
+
+#: The line length of `ruff format`.
+WIDTH = 88
+
+INDENT = "    "
+
+
+@dataclass(frozen=True)
+class Tree:
+    """`head(item, item)`. With `comments`, one for each item, every item has a line of its own."""
+
+    head: str
+    items: tuple[Doc, ...] = ()
+    comments: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """`*(item for _ in range(count))`: a row that stands for several equal ones."""
+
+    item: Doc
+    count: int
+
+
+Doc: TypeAlias = str | Tree | Repeated
+
+
+def rows(head: str, items: tuple[Doc, ...]) -> Tree:
+    """A call with one line for each argument and no comments."""
+    return Tree(head, items, ("",) * len(items))
+
+
+def flat(doc: Doc) -> str:
+    """The expression on one line."""
+    match doc:
+        case Tree():
+            return f"{doc.head}({', '.join(map(flat, doc.items))})"
+        case Repeated():
+            return f"*({flat(doc.item)} for _ in range({doc.count}))"
+    return doc
+
+
+def lines(doc: Doc, indent: str, before: str = "", after: str = "") -> list[str]:
+    """The expression with what stands before and after it, in lines of at most `WIDTH` where possible."""
+    one = f"{indent}{before}{flat(doc)}{after}"
+    if isinstance(doc, str) or not _open(doc) and (len(one) <= WIDTH or doc == Tree(doc.head)):
+        return [one]
+    deeper = indent + INDENT
+    if isinstance(doc, Repeated):
+        turns = f"{deeper}for _ in range({doc.count})"
+        return [f"{indent}{before}*(", *lines(doc.item, deeper), turns, f"{indent}){after}"]
+    opening, closing = f"{indent}{before}{doc.head}(", f"{indent}){after}"
+    together = deeper + ", ".join(map(flat, doc.items))
+    if len(together) <= WIDTH and not _open(doc):
+        return [opening, together, closing]
+    comments = doc.comments or ("",) * len(doc.items)
+    inside = [line for row in zip(doc.items, comments, strict=True) for line in _row(*row, deeper)]
+    return [opening, *inside, closing]
+
+
+def _row(item: Doc, comment: str, indent: str) -> list[str]:
+    """One item with its comma; the comment goes behind it, or above it where there is no room."""
+    row = lines(item, indent, after=",")
+    if comment and len(row) == 1 and len(row[0]) + 4 + len(comment) <= WIDTH:
+        return [f"{row[0]}  # {comment}"]
+    return [f"{indent}# {comment}", *row] if comment else row
+
+
+def _open(doc: Doc) -> bool:
+    """Whether some call in the expression keeps one line for each argument."""
+    match doc:
+        case Tree():
+            return doc.comments is not None or any(map(_open, doc.items))
+        case Repeated():
+            return _open(doc.item)
+    return False
+
+
+def literal(value: Any, known: dict[str, Any]) -> str:
+    """A value as Python source; a number as the expression it came from, with `known` names worked out."""
+    if isinstance(value, arithmetic.Traced):
+        return arithmetic.show(value.expression, known)
+    match value:
+        case tuple():
+            inside = ", ".join(literal(item, known) for item in value)
+            return f"({inside},)" if len(value) == 1 else f"({inside})"
+        case str():
+            return f'"{value}"'
+        case float():
+            return arithmetic.decimal(value)
+    return repr(value)

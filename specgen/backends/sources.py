@@ -1,0 +1,28 @@
+"""The source of classes and functions that an emitted file may carry a copy of: read, never imported."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from functools import cache
+from importlib.util import find_spec
+from types import MappingProxyType
+from typing import Any
+
+
+@cache
+def definitions(module: str) -> Mapping[str, str]:
+    """The top-level classes and functions of a module by name, as they are written."""
+    spec = find_spec(module)
+    if spec is None:
+        raise ModuleNotFoundError(f"there is no module {module}")
+    loader: Any = spec.loader
+    text: str = loader.get_source(module)
+    rows = text.split("\n")
+    return MappingProxyType(
+        {
+            node.name: "\n".join(rows[node.lineno - 1 : node.end_lineno])
+            for node in ast.parse(text).body
+            if isinstance(node, (ast.ClassDef, ast.FunctionDef))
+        }
+    )
