@@ -1,11 +1,11 @@
 """specgen: a small compiler for neural-network architectures.
 
-    import specgen
+import specgen
 
-    model = specgen.load("vgg11", num_classes=10)       # an nn.Sequential
-    network = specgen.compile("vgg11")                  # checked, with shapes; imports no torch
-    print(network.summary())
-    source = network.emit()                             # one Python module
+model = specgen.load("vgg11", num_classes=10)       # an nn.Sequential
+network = specgen.compile("vgg11")                  # checked, with shapes; imports no torch
+print(network.summary())
+source = network.emit()                             # one Python module
 """
 
 from __future__ import annotations

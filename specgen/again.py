@@ -75,7 +75,9 @@ def _parallel(parallel: Parallel, shape: Shape, known: Known) -> Parallel:
     except Refusal as refusal:
         raise ValueError(f"{refusal.title}: {refusal.label}") from None
     if (parallel.input, parallel.output) != (shape, output):
-        raise ValueError(f"{parallel.join}: goes from {shape} to {output}, not {parallel.input} to {parallel.output}")
+        raise ValueError(
+            f"{parallel.join}: goes from {shape} to {output}, not {parallel.input} to {parallel.output}"
+        )
     branches = tuple(Branch(steps=steps) for steps, _ in chains)
     return Parallel(**{**dict(parallel), "input": shape, "output": output, "branches": branches})
 

@@ -61,8 +61,7 @@ class Traced:
     expression: Expression
 
     def __reduce__(self) -> tuple[Any, ...]:
-        base = int if isinstance(self, int) else float
-        return type(self), (base(self), self.expression)  # type: ignore[call-arg, arg-type]
+        return type(self), (plain(self), self.expression)
 
     def __add__(self, other: Any) -> Any:
         return _combine("+", self, other)
@@ -122,6 +121,11 @@ class Float(Traced, float):
         return number
 
 
+def is_number(value: object) -> bool:
+    """Whether a value is a number: not a word, a tuple or a boolean."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def traced(value: int | float, expression: Expression) -> Any:
     """`value` with an expression beside it; a long one is cut down to what it depends on."""
     if _leaves(expression) > LONGEST:
@@ -133,8 +137,10 @@ def traced(value: int | float, expression: Expression) -> Any:
 
 def plain(value: Any) -> Any:
     """The bare number, without its expression."""
-    if isinstance(value, Traced):
-        return int(value) if isinstance(value, int) else float(value)  # type: ignore[call-overload]
+    if isinstance(value, Int):
+        return int(value)
+    if isinstance(value, Float):
+        return float(value)
     return value
 
 
@@ -237,20 +243,28 @@ def substitute(expression: Expression, known: dict[str, Any]) -> Expression:
     """The expression with names replaced by values; what then has no name left is worked out."""
     match expression:
         case Symbol(name):
-            return known.get(name, expression)
+            replaced: Expression = known.get(name, expression)
+            return replaced
         case Operation(operator, left, right):
-            parts = substitute(left, known), substitute(right, known)
+            parts = (substitute(left, known), substitute(right, known))
             if parts == (left, right):
                 return expression
-            if all(isinstance(part, (int, float)) for part in parts):
-                return _compute(operator, *parts)
-            return Operation(operator, *parts)
+            return _compute(operator, *parts) if _all_numbers(parts) else Operation(operator, *parts)
         case Application(function, arguments):
-            parts = tuple(substitute(argument, known) for argument in arguments)
-            if all(isinstance(part, (int, float)) for part in parts):
-                return _FUNCTIONS[function](*parts)
-            return Application(function, parts)
+            inside = tuple(substitute(argument, known) for argument in arguments)
+            return _call(function, inside) if _all_numbers(inside) else Application(function, inside)
+        case Opaque(value, found) if _all_numbers(tuple(known.get(name, expression) for name in found)):
+            return value
     return expression
+
+
+def _all_numbers(parts: tuple[Expression, ...]) -> bool:
+    return all(isinstance(part, (int, float)) for part in parts)
+
+
+def _call(function: str, arguments: tuple[Expression, ...]) -> Expression:
+    value: Expression = _FUNCTIONS[function](*arguments)
+    return value
 
 
 #: What can be applied in an expression. The emitted file has all of these but the last as they are.
@@ -284,6 +298,8 @@ def _compute(operator: str, left: Any, right: Any) -> Any:
 def _combine(operator: str, left: Any, right: Any) -> Any:
     if not (isinstance(left, (int, float)) and isinstance(right, (int, float))):
         return NotImplemented
+    if operator == "*" and type(left) is int and left == 1:
+        return right
     value = _compute(operator, plain(left), plain(right))
     return traced(value, Operation(operator, expression_of(left), expression_of(right)))
 
@@ -327,7 +343,9 @@ def from_ast(node: ast.expr) -> Expression:
         case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _OPERATORS:
             return Operation(_OPERATORS[type(operator)], from_ast(left), from_ast(right))
         case ast.Call(
-            func=ast.Name(id=name) | ast.Attribute(value=ast.Name(id="math"), attr=name), args=arguments, keywords=[]
+            func=ast.Name(id=name) | ast.Attribute(value=ast.Name(id="math"), attr=name),
+            args=arguments,
+            keywords=[],
         ) if name in _FUNCTIONS:
             return Application(name, tuple(map(from_ast, arguments)))
     return _unreadable()

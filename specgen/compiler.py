@@ -40,9 +40,9 @@ class ListedSpec:
     name: str
     file: str
     description: str
-    input: Shape | None
-    params: int | None
-    macs: int | None
+    input: Shape
+    params: int
+    macs: int
     settings: Mapping[str, Any]
 
 
@@ -192,11 +192,19 @@ def list_specs() -> list[ListedSpec]:
     for name in shipped_names():
         found = find_shipped(name)
         assert found is not None
-        network, _ = analyse(name) if not os.path.exists(name) else analyse(text=found[0].text, variant=found[1])
+        network, _ = (
+            analyse(name) if not os.path.exists(name) else analyse(text=found[0].text, variant=found[1])
+        )
         first = network.description.partition("\n")[0]
         listed.append(
             ListedSpec(
-                name, found[0].name, first, network.input_shape, network.params, network.macs, network.settings
+                name,
+                found[0].name,
+                first,
+                network.input_shape,
+                network.params,
+                network.macs,
+                network.settings,
             )
         )
     return listed
@@ -234,7 +242,9 @@ def as_value(text: str) -> Any:
 
 def _check_settings(source: Source, spec: syntax.Spec, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The values given from outside, if they are values and the spec has params of those names."""
-    params = [statement.name.text for statement in spec.body.statements if isinstance(statement, syntax.Param)]
+    params = [
+        statement.name.text for statement in spec.body.statements if isinstance(statement, syntax.Param)
+    ]
     checked = {}
     for name, value in settings.items():
         if name not in params:
@@ -260,7 +270,9 @@ def _check_value(name: str, value: Any) -> Any:
             fine = False
     if not fine:
         title = f"{value!r} cannot be the value of `{name}`"
-        raise SpecError([Diagnostic("wrong-value", title, help=("give a number, true or false, a tuple, or a word",))])
+        raise SpecError(
+            [Diagnostic("wrong-value", title, help=("give a number, true or false, a tuple, or a word",))]
+        )
     return value
 
 
@@ -272,7 +284,9 @@ def _variant(source: Source, spec: syntax.Spec, name: str) -> syntax.Variant:
     words = [statement.name.text for statement in known]
     near = nearest(name, words)
     help_ = f"did you mean `{near[0]}`?" if near else f"it has {', '.join(words) or 'none'}"
-    raise SpecError([Diagnostic("unknown-variant", f"the spec has no variant `{name}`", help=(help_,), source=source)])
+    raise SpecError(
+        [Diagnostic("unknown-variant", f"the spec has no variant `{name}`", help=(help_,), source=source)]
+    )
 
 
 def _not_found(name: str) -> SpecError:

@@ -82,7 +82,7 @@ class SpecError(Exception):
 
 def nearest(word: str, known: Iterable[str], count: int = 1) -> list[str]:
     """The known words most like `word`, best first."""
-    by_folded = {}
+    by_folded: dict[str, str] = {}
     for name in sorted(known):
         by_folded.setdefault(name.casefold(), name)
     found = get_close_matches(word.casefold(), by_folded, count, 0.6)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from specgen import arithmetic, syntax
-from specgen.arithmetic import Symbol, Traced
+from specgen.arithmetic import Symbol, Traced, is_number
 from specgen.ir import Block, Branch, Child, Member, Parallel, Sequence, Step
 from specgen.layers.base import Layer
 from specgen.names import objection
@@ -15,7 +15,7 @@ from specgen.shape import Shape
 from specgen.source import Span
 
 if TYPE_CHECKING:
-    from specgen.elaborate import _Elaborator
+    from specgen.evaluation import Evaluation
 
 
 @dataclass(frozen=True)
@@ -82,11 +82,6 @@ _BEHIND_LAST = ("softmax", "log_softmax", "flatten")
 _SILENT = (syntax.Let, syntax.Default, syntax.Expect)
 
 
-def is_number(value: object) -> bool:
-    """Whether a value is a number: not a word, a tuple or a boolean."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
 def is_chain(block: syntax.Block, blocks: Mapping[str, Any]) -> bool:
     """Whether a block is nothing but blocks one behind the other: it becomes an `nn.Sequential`."""
     return _is_chain(block.body, blocks) and _uses(block.body)
@@ -125,12 +120,16 @@ def strides(children: Iterable[Draft]) -> Iterable[Traced]:
             yield from strides(child.children)
         elif isinstance(child, DraftLayer):
             stride = getattr(child.layer, "stride", None)
-            yield from (one for one in (stride if isinstance(stride, tuple) else (stride,)) if isinstance(one, Traced))
+            yield from (
+                one for one in (stride if isinstance(stride, tuple) else (stride,)) if isinstance(one, Traced)
+            )
 
 
 def leave(shape: Shape, known: Mapping[str, Any]) -> Shape:
     """What a block gives, as its user sees it: `known` has its arguments and `in_channels`."""
-    return Shape(_outside(shape.channels, known), tuple(map(arithmetic.plain, shape.spatial)), shape.channels_last)
+    return Shape(
+        _outside(shape.channels, known), tuple(map(arithmetic.plain, shape.spatial)), shape.channels_last
+    )
 
 
 def _outside(value: int, known: Mapping[str, Any]) -> Any:
@@ -172,8 +171,8 @@ def _passes(child: Draft, before: Draft | None) -> bool:
 class _Names:
     """Hands out the names of one module's children: a label, or the kind and its ordinal."""
 
-    def __init__(self, elaborator: _Elaborator, children: Iterable[Draft]) -> None:
-        self.elaborator = elaborator
+    def __init__(self, evaluation: Evaluation, children: Iterable[Draft]) -> None:
+        self.evaluation = evaluation
         self.taken: dict[str, Span] = {}
         self.ordinals: dict[str, int] = {}
         for child in _flat(children):
@@ -182,7 +181,7 @@ class _Names:
 
     def _reserve(self, label: syntax.Name) -> None:
         if label.text in self.taken:
-            self.elaborator.fail(
+            self.evaluation.fail(
                 "said-twice",
                 f"two children are called `{label.text}`",
                 label.span,
@@ -211,60 +210,62 @@ def _flat(children: Iterable[Draft]) -> Iterable[Draft]:
             yield child
 
 
-def finish_network(elaborator: _Elaborator, children: list[Draft], shape: Shape) -> Sequence:
+def finish_network(evaluation: Evaluation, children: list[Draft], shape: Shape) -> Sequence:
     """The named tree below the network's outermost sequence."""
     output = children[-1].output if children else shape
-    steps = _finish_sequence(elaborator, children)
+    steps = _finish_sequence(evaluation, children)
     return Sequence(name="network", input=shape, output=output, steps=steps)
 
 
-def _finish_sequence(elaborator: _Elaborator, children: list[Draft]) -> tuple[Child, ...]:
+def _finish_sequence(evaluation: Evaluation, children: list[Draft]) -> tuple[Child, ...]:
     """Children of an `nn.Sequential`: numbered, or all named as soon as one has a label."""
     labelled = any(child.label is not None for child in children)
-    names = _Names(elaborator, children)
+    names = _Names(evaluation, children)
     return tuple(
-        _finish(elaborator, child, names.of(child) if labelled else str(index))  # type: ignore[misc]
+        _finish(evaluation, child, names.of(child) if labelled else str(index))
         for index, child in enumerate(children)
     )
 
 
-def _finish(elaborator: _Elaborator, child: Draft, name: str) -> Child:
-    line = elaborator.source.position(child.span.start)[0]
-    ends = {"name": name, "input": child.input, "output": child.output, "line": line, "guard": child.guard}
+def _finish(evaluation: Evaluation, child: Draft, name: str) -> Child:
+    line = evaluation.source.position(child.span.start)[0]
+    ends: dict[str, Any] = {
+        "name": name,
+        "input": child.input,
+        "output": child.output,
+        "line": line,
+        "guard": child.guard,
+    }
     match child:
         case DraftLayer():
             return Step(**ends, layer=child.layer)
         case DraftSequence():
-            return Sequence(**ends, steps=_finish_sequence(elaborator, child.children))
+            return Sequence(**ends, steps=_finish_sequence(evaluation, child.children))
         case DraftBlock():
-            names = _Names(elaborator, child.children)
-            members = _finish_members(elaborator, child.children, names)
-            given = {"arguments": child.arguments, "defaults": child.defaults}
+            names = _Names(evaluation, child.children)
+            members = _finish_members(evaluation, child.children, names)
+            given: dict[str, Any] = {"arguments": child.arguments, "defaults": child.defaults}
             return Block(**ends, block=child.kind, **given, steps=members)
     raise AssertionError(child)
 
 
-def _finish_members(elaborator: _Elaborator, children: list[Draft], names: _Names) -> tuple[Member, ...]:
+def _finish_members(evaluation: Evaluation, children: list[Draft], names: _Names) -> tuple[Member, ...]:
     """The members of a block: layers deep in branches are its direct children all the same."""
     members: list[Member] = []
     for child in children:
         if isinstance(child, DraftParallel):
             branches = tuple(
-                Branch(steps=_finish_members(elaborator, branch, names)) for branch in child.branches
+                Branch(steps=_finish_members(evaluation, branch, names)) for branch in child.branches
             )
-            line = elaborator.source.position(child.span.start)[0]
-            ends = {"input": child.input, "output": child.output, "line": line, "guard": child.guard}
-            members.append(Parallel(**ends, join=child.kind, branches=branches))
+            line = evaluation.source.position(child.span.start)[0]
+            ends: dict[str, Any] = {
+                "input": child.input,
+                "output": child.output,
+                "line": line,
+                "guard": child.guard,
+            }
+            kind: Any = child.kind
+            members.append(Parallel(**ends, join=kind, branches=branches))
         else:
-            members.append(_finish(elaborator, child, names.of(child)))
+            members.append(_finish(evaluation, child, names.of(child)))
     return tuple(members)
-
-
-def article(option: str) -> str:
-    """A required option in words."""
-    return {
-        "out_channels": "its number of output channels",
-        "out_features": "its number of output features",
-        "output_size": "its output size",
-        "num_groups": "its number of groups",
-    }.get(option, f"a value for `{option}`")

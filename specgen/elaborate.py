@@ -6,80 +6,26 @@ One walk with the shape in its hand. Each layer's shape rule is asked once; what
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Iterator, NoReturn
-
-from pydantic import ValidationError
+from typing import Any, NoReturn
 
 from specgen import arithmetic, conditions, draft, initialisation, options, syntax
-from specgen.arithmetic import Symbol, Traced
+from specgen.arithmetic import Symbol
 from specgen.diagnostics import Diagnostic, Label, SpecError
 from specgen.draft import Draft, DraftBlock, DraftLayer, DraftParallel, DraftSequence
-from specgen.expressions import Evaluator, Wrong, describe
+from specgen.evaluation import Evaluation
+from specgen.expressions import describe
 from specgen.ir import InitRule, Network
 from specgen.joins import BranchRefusal, join, share
+from specgen.layer_line import defaults_of, given_on, make, tried
 from specgen.layers import registry
 from specgen.layers.base import Layer, Refusal
 from specgen.limits import Limits
 from specgen.resolve import resolve
+from specgen.scope import Definition, Given, Scope
 from specgen.shape import LARGEST, LARGEST_TOTAL, Shape
 from specgen.source import Source, Span
-
-
-@dataclass(frozen=True)
-class Given:
-    """An option's value, where it was written, and whether that was on the layer's own line."""
-
-    value: Any
-    span: Span
-    on_line: bool = True
-    #: The params that the value depends on, where it is a default from around a block.
-    captured: frozenset[str] = frozenset()
-
-    def as_captured(self) -> Given:
-        """The same default inside a module, where the names outside mean nothing: a plain value."""
-        trim = self.value if isinstance(self.value, options.TrimWord) else None
-        value = trim.value if trim else self.value
-        names = self.captured | arithmetic.names(value)
-        value = tuple(map(arithmetic.plain, value)) if isinstance(value, tuple) else arithmetic.plain(value)
-        return replace(self, value=replace(trim, value=value) if trim else value, captured=names)
-
-
-@dataclass
-class Scope:
-    """The names, the defaults and the blocks that hold between two braces."""
-
-    values: dict[str, Any] = field(default_factory=dict)
-    defaults: dict[str, dict[str, Given]] = field(default_factory=dict)
-    blocks: dict[str, Definition] = field(default_factory=dict)
-    #: The params that values from around a block depend on, by the values' names.
-    captured: dict[str, frozenset[str]] = field(default_factory=dict)
-
-    def inner(self) -> Scope:
-        """A scope inside this one: what it adds does not come out."""
-        return Scope(dict(self.values), dict(self.defaults), dict(self.blocks), dict(self.captured))
-
-    def as_module(self, arguments: Mapping[str, Any]) -> None:
-        """Make this the scope of a module: its arguments go by their names, all else is a plain value."""
-        for name, value in self.values.items():
-            self.captured[name] = self.captured.get(name, frozenset()) | arithmetic.names(value)
-            self.values[name] = arithmetic.plain(value)
-        for layer, given in self.defaults.items():
-            self.defaults[layer] = {name: one.as_captured() for name, one in given.items()}
-        for name, value in arguments.items():
-            self.captured.pop(name, None)
-            symbol = arithmetic.traced(arithmetic.plain(value), Symbol(name)) if draft.is_number(value) else value
-            self.values[name] = symbol
-
-
-@dataclass(frozen=True)
-class Definition:
-    """A block and the scope it was written in."""
-
-    block: syntax.Block
-    scope: Scope
 
 
 @dataclass
@@ -100,7 +46,9 @@ class Request:
     name: str = "Network"
 
 
-def elaborate(source: Source, spec: syntax.Spec, request: Request, limits: Limits) -> tuple[Network, list[Diagnostic]]:
+def elaborate(
+    source: Source, spec: syntax.Spec, request: Request, limits: Limits
+) -> tuple[Network, list[Diagnostic]]:
     """The network that a spec describes, and the warnings; raises `SpecError`."""
     words = [value for value in request.settings.values() if isinstance(value, str)]
     problems = resolve(source, spec, words)
@@ -109,35 +57,25 @@ def elaborate(source: Source, spec: syntax.Spec, request: Request, limits: Limit
     return _Elaborator(source, spec, request, limits).run()
 
 
-class _Elaborator:
+class _Elaborator(Evaluation):
     def __init__(self, source: Source, spec: syntax.Spec, request: Request, limits: Limits) -> None:
-        self.source = source
+        super().__init__(source, request.input)
         self.spec = spec
         self.request = request
         self.limits = limits
         self.warnings: list[Diagnostic] = []
-        self.shape: Shape | None = request.input
         self.input: Shape | None = request.input
         self.frames = [Frame("network")]
-        #: Names whose values decided about the structure, in the block at hand.
-        self.decided: set[str] = set()
-        #: Params whose values went into a block other than by its arguments.
-        self.fixed: set[str] = set()
         self.settings: dict[str, Any] = {}
         self.init: list[InitRule] = []
         self.name = request.name
         self.expanded = 0
-        #: In a module: its arguments and `in_channels`, and the conditions around the statement at hand.
-        self.arguments: Mapping[str, Any] = {}
-        self.guards: list[str] = []
-        #: The uses of blocks and the turns of repeats that are under way, outermost first.
-        self.within: list[Label] = []
 
     def run(self) -> tuple[Network, list[Diagnostic]]:
         scope = Scope()
         self._statements(self.spec.body, scope)
         if self.shape is None or self.input is None:
-            raise SpecError([self._no_input(None)])
+            raise SpecError([self.no_input(None)])
         if self.request.variant is not None:
             self.name = self.request.variant.name.text
         children = draft.without_last_activation(self.frames[0].children)
@@ -156,81 +94,11 @@ class _Elaborator:
         )
         for what, total in (("parameters", network.params), ("multiply-adds", network.macs)):
             if total >= LARGEST_TOTAL:
-                raise SpecError([Diagnostic("too-large", f"the network has 2^63 {what} or more", source=self.source)])
+                raise SpecError(
+                    [Diagnostic("too-large", f"the network has 2^63 {what} or more", source=self.source)]
+                )
         self._check_init(network)
         return network, self.warnings
-
-    # --- reports ---------------------------------------------------------------------------------
-
-    def fail(self, code: str, title: str, span: Span, label: str = "", *help_: str, also: Label | None = None) -> NoReturn:
-        """Stop with one error; where it happened is told from the innermost block or turn outwards."""
-        labels = [Label(span, label), *((also,) if also else ()), *reversed(self.within)]
-        raise SpecError([Diagnostic(code, title, tuple(labels), tuple(h for h in help_ if h), source=self.source)])
-
-    def _no_input(self, span: Span | None) -> Diagnostic:
-        labels = (Label(span, "nothing arrives here"),) if span else ()
-        help_ = "write `input 3x224x224` above the first layer, or give one from outside: `--input 3x224x224`"
-        return Diagnostic("no-input", "the network has no input", labels, (help_,), source=self.source)
-
-    @contextmanager
-    def _inside(self, span: Span, text: str) -> Iterator[None]:
-        self.within.append(Label(span, text, primary=False))
-        yield
-        self.within.pop()
-
-    # --- values ----------------------------------------------------------------------------------
-
-    def _evaluate(self, ask: Callable[[Evaluator], Any], scope: Scope) -> Any:
-        def lookup(name: str) -> Any:
-            value = scope.values.get(name, name)
-            self.fixed |= scope.captured.get(name, frozenset())
-            if name in scope.values and not isinstance(value, Traced):
-                self.decided.add(name)
-            return value
-
-        channels = None if self.shape is None else self.shape.channels
-        try:
-            return ask(Evaluator(lookup, channels, self.decided))
-        except Wrong as wrong:
-            self.fail(wrong.code, wrong.title, wrong.span, wrong.label, wrong.help)
-
-    def value(self, expr: syntax.Expr, scope: Scope) -> Any:
-        """The value of an expression."""
-        return self._evaluate(lambda evaluator: evaluator.value(expr), scope)
-
-    def condition(self, expr: syntax.Expr, scope: Scope) -> bool:
-        """The value of an expression that has to be true or false."""
-        return bool(self._evaluate(lambda evaluator: evaluator.boolean(expr), scope))
-
-    def _guard(self, expr: syntax.Expr, scope: Scope) -> str:
-        """The condition as the emitted class can say it; empty where it cannot, or where it is constant."""
-        flags = [name for name, value in self.arguments.items() if isinstance(value, bool)]
-        try:
-            source = self._evaluate(lambda evaluator: evaluator.source(expr, flags), scope)
-        except SpecError:
-            return ""  # an operand that is never reached: `n > 0 and 12 / n > 3`
-        return conditions.canonical(source) if source and conditions.names_in([source]) else ""
-
-    @contextmanager
-    def _guarded(self, guard: str) -> Iterator[None]:
-        self.guards.append(guard)
-        yield
-        self.guards.pop()
-
-    def _shape_of(self, expr: syntax.Expr, scope: Scope) -> Shape:
-        """The shape that `input` or `expect` names."""
-        value = self.value(expr, scope)
-        sizes = []
-        parts = expr.items if isinstance(expr, syntax.TupleOf) else (expr,) * 4
-        for size, part in zip(value if isinstance(value, tuple) else (value,), parts, strict=False):
-            if isinstance(size, bool) or not isinstance(size, (int, float)) or size != int(size):
-                self.fail("not-a-shape", "a shape is whole numbers", part.span, f"this is {describe(size)}")
-            if not 1 <= size <= LARGEST:
-                self.fail("not-a-shape", "a size is 1 or more, and less than 2^31", part.span, f"this is {describe(size)}")
-            sizes.append(size if isinstance(size, int) else int(size))
-        if not 1 <= len(sizes) <= 4:
-            self.fail("not-a-shape", "a shape has channels and up to three spatial sizes", expr.span, f"this has {len(sizes)} sizes")
-        return Shape.of_sizes(tuple(sizes))
 
     # --- statements ------------------------------------------------------------------------------
 
@@ -262,7 +130,7 @@ class _Elaborator:
             case syntax.Default():
                 layer = registry.find(statement.layer.text)
                 assert layer is not None
-                given = self._given(layer, statement.arguments, scope, on_line=False)
+                given = given_on(self, layer, statement.arguments, scope, on_line=False)
                 scope.defaults[layer.word] = {**scope.defaults.get(layer.word, {}), **given}
             case syntax.Block():
                 if any(frame.kind == "block" for frame in self.frames):
@@ -304,8 +172,13 @@ class _Elaborator:
 
     def _input(self, statement: syntax.Input, scope: Scope) -> None:
         if self.frames[0].children:
-            self.fail("input-too-late", "`input` comes before the first layer", statement.span, "layers stand above it")
-        shape = self._shape_of(statement.shape, scope)
+            self.fail(
+                "input-too-late",
+                "`input` comes before the first layer",
+                statement.span,
+                "layers stand above it",
+            )
+        shape = self.shape_of(statement.shape, scope)
         sizes = shape.sizes
         if self.request.input is not None:
             return
@@ -325,8 +198,8 @@ class _Elaborator:
 
     def _expect(self, statement: syntax.Expect, scope: Scope) -> None:
         if self.shape is None:
-            raise SpecError([self._no_input(statement.span)])
-        wanted = self._shape_of(statement.shape, scope)
+            raise SpecError([self.no_input(statement.span)])
+        wanted = self.shape_of(statement.shape, scope)
         if wanted.sizes != self.shape.sizes:
             self.fail(
                 "not-as-expected",
@@ -355,10 +228,20 @@ class _Elaborator:
             try:
                 values[name] = arithmetic.plain(kind.check(value))
             except ValueError:
-                self.fail("wrong-value", f"`{name}` must be {kind.describe()}", argument.span, f"this is {describe(value)}")
+                self.fail(
+                    "wrong-value",
+                    f"`{name}` must be {kind.describe()}",
+                    argument.span,
+                    f"this is {describe(value)}",
+                )
         missing = [name for name in function.required if name not in values]
         if missing:
-            self.fail("value-missing", f"`{statement.function.text}` needs `{missing[0]}`", statement.span, "not given here")
+            self.fail(
+                "value-missing",
+                f"`{statement.function.text}` needs `{missing[0]}`",
+                statement.span,
+                "not given here",
+            )
         bias = values.pop("bias", None)
         kind_name = initialisation.kinds()[statement.kind.text]
         self.init.append(
@@ -374,7 +257,9 @@ class _Elaborator:
     def _check_init(self, network: Network) -> None:
         """Every weight that an `init` reaches must have the axes that its function needs."""
         spans = [s.span for s in self.spec.body.statements if isinstance(s, syntax.Init)]
-        reached = [(reach.rule, path, step) for reach in initialisation.plan(network) for path, step in reach.steps]
+        reached = [
+            (reach.rule, path, step) for reach in initialisation.plan(network) for path, step in reach.steps
+        ]
         for rule, path, step in reached:
             weight = step.layer.parameters(step.input).get("weight")
             if weight is not None and not initialisation.fits(rule.function, len(weight)):
@@ -390,19 +275,24 @@ class _Elaborator:
     # --- control ---------------------------------------------------------------------------------
 
     def _group(self, label: syntax.Name | None, body: syntax.Body, scope: Scope, span: Span) -> None:
-        arrived = self._arrived(span)
+        arrived = self.arrived(span)
         frame = Frame("group")
         self.frames.append(frame)
         self._statements(body, scope)
         self.frames.pop()
         first = frame.children[0].input if frame.children else arrived
-        self._place(DraftSequence(label, "group", first, self._arrived(span), span, frame.children))
+        self._place(DraftSequence(label, "group", first, self.arrived(span), span, frame.children))
 
     def _repeat(self, repeat: syntax.Repeat, scope: Scope) -> None:
-        count = self._evaluate(lambda evaluator: evaluator.whole(repeat.count), scope)
+        count = self.evaluate(lambda evaluator: evaluator.whole(repeat.count), scope)
         self.decided |= arithmetic.names(count)
         if count < 0:
-            self.fail("negative-repeat", "a body cannot be repeated a negative number of times", repeat.count.span, f"this is {count}")
+            self.fail(
+                "negative-repeat",
+                "a body cannot be repeated a negative number of times",
+                repeat.count.span,
+                f"this is {count}",
+            )
         if not repeat.body.statements:
             return
         if self.expanded + count > self.limits.layers:
@@ -411,20 +301,20 @@ class _Elaborator:
             inner = scope.inner()
             if repeat.index is not None:
                 inner.values[repeat.index.text] = turn
-            with self._inside(repeat.count.span, f"in turn {turn + 1} of {count}"):
+            with self.inside(repeat.count.span, f"in turn {turn + 1} of {count}"):
                 self._statements(repeat.body, inner)
 
     def _if(self, statement: syntax.If, scope: Scope) -> None:
-        failed: list[str] = []
+        failed: list[str | None] = []
         for condition, body in statement.cases:
-            guard = self._guard(condition, scope)
+            guard = self.guard(condition, scope)
             if self.condition(condition, scope):
-                with self._guarded(conditions.both(*failed, guard)):
+                with self.guarded(*failed, guard):
                     self._statements(body, scope.inner())
                 return
-            failed.append(conditions.negated(guard) if guard else "")
+            failed.append(conditions.negated(guard) if guard else guard)
         if statement.otherwise is not None:
-            with self._guarded(conditions.both(*failed)):
+            with self.guarded(*failed):
                 self._statements(statement.otherwise, scope.inner())
 
     # --- branches --------------------------------------------------------------------------------
@@ -444,7 +334,7 @@ class _Elaborator:
         if not self._is_member(statement):
             self._wrap(statement, statement.join, scope)
             return
-        arrived = self._arrived(statement.span)
+        arrived = self.arrived(statement.span)
         kind: Any = statement.join
         try:
             arrives = share(kind, arrived, len(statement.branches))
@@ -453,7 +343,7 @@ class _Elaborator:
         branches, shapes = [], []
         for body in statement.branches:
             branches.append(self._branch(body, scope, arrives))
-            shapes.append(self._arrived(body.span))
+            shapes.append(self.arrived(body.span))
         self.shape = self._join(kind, shapes, [body.span for body in statement.branches])
         self._place(DraftParallel(None, kind, arrived, self.shape, statement.span, branches))
 
@@ -475,7 +365,7 @@ class _Elaborator:
             self.fail(refusal.code, refusal.title, spans[refusal.branch], label, also=also)
 
     def _residual(self, statement: syntax.Residual, scope: Scope) -> None:
-        guard = self._guard(statement.condition, scope) if statement.condition is not None else ""
+        guard = None if statement.condition is None else self.guard(statement.condition, scope)
         if statement.condition is not None and not self.condition(statement.condition, scope):
             self._body_alone(statement, scope, guard)
             return
@@ -483,20 +373,20 @@ class _Elaborator:
         if not self._is_member(statement):
             self._wrap(replace(statement, condition=None), "residual", scope)
             return
-        arrived = self._arrived(statement.span)
+        arrived = self.arrived(statement.span)
         body = self._branch(statement.body, scope, arrived)
-        output = self._arrived(statement.span)
+        output = self.arrived(statement.span)
         shortcut: list[Draft] = []
         spans = [statement.body.span, statement.body.span]
         if output != arrived and statement.projection is not None:
             label = statement.projection_label or syntax.Name("downsample", statement.projection.span)
             self.shape = arrived
             self.frames.append(Frame("branch"))
-            with self._guarded(self._differs(arrived, output, body)):
+            with self.guarded(self._differs(arrived, output, body)):
                 self._group(label, statement.projection, scope.inner(), statement.projection.span)
             shortcut = self.frames.pop().children
             spans[1] = statement.projection.span
-            output = self._join("add", [output, self._arrived(statement.span)], spans)
+            output = self._join("add", [output, self.arrived(statement.span)], spans)
         elif output != arrived:
             self.fail(
                 "branches-differ",
@@ -508,18 +398,20 @@ class _Elaborator:
         else:
             output = self._join("add", [output, arrived], spans)
         self.shape = output
-        self._place(DraftParallel(None, "add", arrived, output, statement.span, [body, shortcut], guard))
+        self._place(
+            DraftParallel(None, "add", arrived, output, statement.span, [body, shortcut], guard or "")
+        )
 
-    def _body_alone(self, statement: syntax.Residual, scope: Scope, guard: str) -> None:
+    def _body_alone(self, statement: syntax.Residual, scope: Scope, guard: str | None) -> None:
         """A `residual when` whose condition does not hold: its body, and no shortcut."""
         if statement.label is not None:
             self._group(statement.label, statement.body, scope.inner(), statement.span)
         elif not guard or not self._is_member(statement):
             self._statements(statement.body, scope.inner())
         else:
-            arrived = self._arrived(statement.span)
+            arrived = self.arrived(statement.span)
             body = self._branch(statement.body, scope, arrived)
-            output = self._arrived(statement.span)
+            output = self.arrived(statement.span)
             self._place(DraftParallel(None, "add", arrived, output, statement.span, [body], guard))
 
     def _differs(self, arrived: Shape, output: Shape, body: list[Draft]) -> str:
@@ -540,21 +432,23 @@ class _Elaborator:
         arguments = self._block_arguments(line, block, scope, inner)
         shown = ", ".join(f"{name}={describe(value)}" for name, value in arguments.items())
         where = f"in this use of `{block.name.text}`" + (f", with {shown}" if shown else "")
-        with self._inside(line.word.span, where):
+        with self.inside(line.word.span, where):
             if draft.is_chain(block, definition.scope.blocks):
                 self._chain(line, block, inner, arguments)
             else:
                 defaults = {n.text: d.value for n, d in block.arguments if isinstance(d, syntax.Number)}
                 self._module(line.label, block.name.text, line.span, block.body, inner, arguments, defaults)
 
-    def _chain(self, line: syntax.Apply, block: syntax.Block, inner: Scope, arguments: Mapping[str, Any]) -> None:
+    def _chain(
+        self, line: syntax.Apply, block: syntax.Block, inner: Scope, arguments: Mapping[str, Any]
+    ) -> None:
         """A block of blocks: an `nn.Sequential`, whose numbers keep the user's names."""
-        arrived = self._arrived(line.span)
+        arrived = self.arrived(line.span)
         inner.values.update(arguments)
         self.frames.append(Frame("chain"))
         self._statements(block.body, inner)
         children = self.frames.pop().children
-        output = self._arrived(line.span)
+        output = self.arrived(line.span)
         self._place(DraftSequence(line.label, block.name.text, arrived, output, line.span, children))
 
     def _module(
@@ -562,7 +456,7 @@ class _Elaborator:
         arguments: dict[str, Any], defaults: dict[str, Any],
     ) -> None:  # fmt: skip
         """A module with a body: inside, numbers are called after its arguments and `in_channels`."""
-        arrived = self._arrived(span)
+        arrived = self.arrived(span)
         outside = self.decided | arithmetic.names(arrived.spatial)
         inner.as_module(arguments)
         known = {**arguments, "in_channels": arrived.channels}
@@ -574,10 +468,12 @@ class _Elaborator:
         children = self.frames.pop().children
         self.arguments, self.guards = around
         self.decided = outside | arithmetic.names(tuple(known[name] for name in self.decided & known.keys()))
-        self.shape = draft.leave(self._arrived(span), known)
+        self.shape = draft.leave(self.arrived(span), known)
         self._place(DraftBlock(label, kind, arrived, self.shape, span, children, arguments, defaults))
 
-    def _block_arguments(self, line: syntax.Apply, block: syntax.Block, scope: Scope, inner: Scope) -> dict[str, Any]:
+    def _block_arguments(
+        self, line: syntax.Apply, block: syntax.Block, scope: Scope, inner: Scope
+    ) -> dict[str, Any]:
         """The arguments' values by name, in the order of the definition."""
         given: dict[str, Any] = {}
         names = iter([name.text for name, _ in block.arguments])
@@ -601,114 +497,37 @@ class _Elaborator:
     def _layer(self, line: syntax.Apply, scope: Scope) -> None:
         kind = registry.find(line.word.text)
         assert kind is not None
-        arrived = self._arrived(line.span)
-        given = self._given(kind, line.arguments, scope)
+        arrived = self.arrived(line.span)
+        given = given_on(self, kind, line.arguments, scope)
         if kind.flattens and arrived.rank:
             self._flatten(line.word.span)
-        given = {**self._defaults(kind, scope), **given}
-        layer = self._make(kind, given, line.word)
+        given = {**defaults_of(kind, scope), **given}
+        layer = make(self, kind, given, line.word)
         self._apply(layer, line.label, line.span, line.word.span, given)
         for slot in options.TRIM if kind.takes_trim else ():
             choice = given.get(slot)
             if choice is None and slot == "act" and kind.default_act:
                 choice = Given(options.TrimWord(kind.default_act), line.word.span, on_line=False)
             if choice is not None and choice.value is not None:
-                self._trim(choice, line, scope, implied=kind.flattens and slot == "act" and not choice.on_line)
+                self._trim(
+                    choice, line, scope, implied=kind.flattens and slot == "act" and not choice.on_line
+                )
 
     def _trim(self, choice: Given, line: syntax.Apply, scope: Scope, *, implied: bool) -> None:
         word = choice.value.word
         kind = registry.trims()[word]
-        given = dict(self._defaults(kind, scope))
+        given = dict(defaults_of(kind, scope))
         if choice.value.value is not None:
             given[kind.positional[0]] = replace(choice, value=choice.value.value)
-        layer = self._make(kind, given, syntax.Name(word, choice.span))
+        layer = make(self, kind, given, syntax.Name(word, choice.span))
         self._apply(layer, None, line.span, choice.span, given, implied=implied)
-
-    def _defaults(self, kind: type[Layer], scope: Scope) -> dict[str, Given]:
-        inherited = scope.defaults.get(kind.inherits_defaults or "", {})
-        known = options.option_names(kind)
-        return {
-            **{name: given for name, given in inherited.items() if name in known},
-            **scope.defaults.get(kind.word, {}),
-        }
-
-    def _given(
-        self, kind: type[Layer], arguments: tuple[syntax.Argument, ...], scope: Scope, *, on_line: bool = True
-    ) -> dict[str, Given]:
-        """The options that a line gives, under their full names; trims as `TrimWord` or `None`."""
-        known, flags = options.option_names(kind), options.flags(kind)
-        given: dict[str, Given] = {}
-        by_position = iter(kind.positional)
-        for argument in arguments:
-            if isinstance(argument, syntax.Option):
-                name, value = argument.name.text, self.value(argument.value, scope)
-                option = known[name]
-                if option in options.TRIM and kind.takes_trim:
-                    value = self._trim_word(name, option, value, argument)
-            else:
-                value = self.value(argument, scope)
-                is_word = isinstance(argument, syntax.Name) and isinstance(value, str)
-                if is_word and value in flags:
-                    option, value = flags[value]
-                    if option in options.TRIM:
-                        value = None if value == "none" else options.TrimWord(value)
-                else:
-                    option = next(by_position, "")
-                    if is_word or not option:
-                        self.fail(
-                            "wrong-value", f"`{kind.word}` has no use for this value", argument.span,
-                            f"this is {describe(value)}",
-                        )  # fmt: skip
-            if option in given:
-                also = Label(given[option].span, "the first one is here", primary=False)
-                self.fail("option-twice", f"`{option}` is given twice", argument.span, "this is the second", also=also)
-            given[option] = Given(value, argument.span, on_line)
-        return given
-
-    def _trim_word(self, name: str, slot: str, value: Any, argument: syntax.Option) -> options.TrimWord | None:
-        """What `norm=bn`, `gn=8`, `drop=0.5` or `act=none` asks for."""
-        trims = registry.trims()
-        if name != slot:
-            return options.TrimWord(name, value)
-        if value == "none":
-            return None
-        if isinstance(value, str) and value in trims and trims[value].trim == slot:
-            return options.TrimWord(value)
-        if slot == "drop" and draft.is_number(value):
-            return options.TrimWord("drop", value)
-        fitting = [word for word, layer in trims.items() if layer.trim == slot]
-        wanted = ", ".join(fitting) if slot != "drop" else "a probability"
-        self.fail("wrong-value", f"`{slot}` must be one of {wanted}, or none", argument.value.span, f"this is {describe(value)}")
-
-    def _make(self, kind: type[Layer], given: Mapping[str, Given], word: syntax.Name) -> Layer:
-        """The layer with its options; every value that does not fit is reported."""
-        self.fixed = self.fixed.union(*(one.captured for one in given.values()))
-        values = {name: one.value for name, one in given.items() if name in kind.model_fields}
-        try:
-            return kind(**values)
-        except ValidationError as errors:
-            found = []
-            for error in errors.errors(include_url=False):
-                name = str(error["loc"][0])
-                if error["type"] == "missing":
-                    title = f"`{word.text}` needs {draft.article(name)}"
-                    found.append(self._diagnostic("value-missing", title, word.span, "", f"for example: `{kind.example}`"))
-                else:
-                    one = given[name]
-                    title = f"{name} {error['msg']}"
-                    found.append(self._diagnostic("wrong-value", title, one.span, f"this is {describe(one.value)}"))
-            raise SpecError(found) from None
-
-    def _diagnostic(self, code: str, title: str, span: Span, label: str, *help_: str) -> Diagnostic:
-        labels = (Label(span, label), *reversed(self.within))
-        return Diagnostic(code, title, labels, help_, source=self.source)
 
     def _apply(
         self, layer: Layer, label: syntax.Name | None, span: Span, word: Span, given: Mapping[str, Given],
         *, implied: bool = False,
     ) -> None:  # fmt: skip
         """Let a layer follow: infer its output and add it to the open sequence."""
-        arrived = self._arrived(span)
+        arrived = self.arrived(span)
         layer = self._in_place(layer, given)
         try:
             output = layer.infer(arrived)
@@ -737,7 +556,7 @@ class _Elaborator:
         also = self._last_change()
         self.fail(
             refusal.code, refusal.title, option.span if option else word, refusal.label,
-            _tried(layer, refusal, arrived), refusal.advice, also=also,
+            tried(layer, refusal, arrived), refusal.advice, also=also,
         )  # fmt: skip
 
     def _flatten(self, span: Span) -> None:
@@ -752,33 +571,6 @@ class _Elaborator:
         self.frames += inner
 
     def _place(self, child: Draft) -> None:
-        guards = [guard for guard in self.guards if guard]
-        if guards and not child.guard and self.frames[-1].kind in ("block", "branch"):
-            child = replace(child, guard=conditions.both(*guards))
+        if self.guards and not child.guard and self.frames[-1].kind in ("block", "branch"):
+            child = replace(child, guard=conditions.both(*self.guards))
         self.frames[-1].children.append(child)
-
-    def _arrived(self, span: Span) -> Shape:
-        if self.shape is None:
-            raise SpecError([self._no_input(span)])
-        return self.shape
-
-
-def _tried(layer: Layer, refusal: Refusal, arrived: Shape) -> str:
-    """The first remedy that the shape rule accepts, in words; nothing where none does."""
-    short = {option: letter for letter, option in type(layer).short.items()}
-    for remedy in refusal.remedies:
-        try:
-            type(layer)(**{**dict(layer), **remedy}).infer(arrived)
-        except (Refusal, ValidationError):
-            continue
-        shown = " ".join(f"{short.get(name, name)}={_written(value)}" for name, value in remedy.items())
-        return f"with `{shown}` it fits"
-    return ""
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, tuple):
-        return f"({', '.join(map(_written, value))})"
-    return str(value)

@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection
 from typing import Any, TypeAlias
 
 from specgen import arithmetic, syntax
-from specgen.arithmetic import Traced
 from specgen.functions import make_divisible
 from specgen.shape import LARGEST_TOTAL
 from specgen.source import Span
@@ -95,7 +94,8 @@ class Evaluator:
                 raise Wrong("not-whole", "a whole number is needed here", expr.span, f"this is {value:g}")
             whole: int = arithmetic.apply("int", int(value), value)
             return whole
-        return int(value) if not isinstance(value, Traced) else value
+        number: int = value
+        return number
 
     def boolean(self, expr: syntax.Expr) -> bool:
         """The value of an expression that has to be true or false."""
@@ -125,7 +125,9 @@ class Evaluator:
                 return inner and f"not ({inner})"
             case syntax.Chain() if expr.rest[0][0] in ("and", "or"):
                 parts = [self.source(operand, flags) for operand in (expr.first, *(o for _, o in expr.rest))]
-                return f" {expr.rest[0][0]} ".join(f"({part})" for part in parts if part) if all(parts) else None
+                return (
+                    f" {expr.rest[0][0]} ".join(f"({part})" for part in parts if part) if all(parts) else None
+                )
             case syntax.Chain() if expr.rest[0][0] in _COMPARISONS:
                 sides = [self.value(expr.first), self.value(expr.rest[0][1])]
                 if all(isinstance(side, (int, float)) and not isinstance(side, bool) for side in sides):
@@ -211,4 +213,3 @@ def describe(value: Any) -> str:
     if isinstance(value, tuple):
         return f"({', '.join(describe(item) for item in value)})"
     return f"{arithmetic.plain(value):g}" if isinstance(value, float) else str(arithmetic.plain(value))
-

@@ -128,4 +128,8 @@ def plan(network: Network) -> list[Reach]:
                 reach.has_bias |= "bias" in parameters
                 reach.steps.append((path, step))
                 break
-    return [reach for reach in found if reach.has_bias or any("weight" in s.layer.parameters(s.input) for _, s in reach.steps)]
+    return [
+        reach
+        for reach in found
+        if reach.has_bias or any("weight" in s.layer.parameters(s.input) for _, s in reach.steps)
+    ]

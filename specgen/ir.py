@@ -7,17 +7,25 @@ Pydantic, so it goes to JSON and comes back; what comes back is inferred again a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from math import prod
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationInfo, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationInfo,
+    model_validator,
+)
 
 from specgen import arithmetic
 from specgen.joins import JoinKind
 from specgen.layers import registry
-from specgen.layers.base import Call, Layer, Refusal
-from specgen.names import objection
-from specgen.shape import LARGEST_TOTAL, Shape, ShapeField
+from specgen.layers.base import Call, Layer
+from specgen.shape import Shape, ShapeField
 
 if TYPE_CHECKING:
     import os
@@ -237,7 +245,7 @@ class Network(BaseModel):
         """The shape of what comes out for one sample."""
         return self.root.output
 
-    @property
+    @cached_property
     def layers(self) -> tuple[LayerRow, ...]:
         """Every layer in order, by its path in the module tree."""
         return tuple(
@@ -245,12 +253,12 @@ class Network(BaseModel):
             for path, step in walk(self.root)
         )
 
-    @property
+    @cached_property
     def params(self) -> int:
         """The number of learned values."""
         return sum(params(step) for _, step in walk(self.root))
 
-    @property
+    @cached_property
     def macs(self) -> int:
         """Multiply-adds for one sample: convolutions and matrix products, bias and pooling left out."""
         return sum(macs(step) for _, step in walk(self.root))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from typing import Any, Literal, NoReturn
 
@@ -28,13 +30,12 @@ def parse_expression(source: Source, limits: Limits = DEFAULT_LIMITS) -> syntax.
 
 def _parse(source: Source, limits: Limits, start: str) -> Any:
     _check_text(source, limits)
-    lark = _lark()
     try:
-        raw = list(LexerThread.from_text(lark.parser.lexer, source.text).lex(None))  # type: ignore[attr-defined]
+        raw = list(_tokens(source.text))
     except UnexpectedCharacters as error:
-        raise unexpected_text(source, error.pos_in_stream) from None
+        raise unexpected_text(source, error.pos_in_stream or 0) from None
     tokens = _filter(source, raw, limits)
-    interactive = lark.parse_interactive(start=start)
+    interactive: Any = _lark().parse_interactive(start=start)
     try:
         for token in tokens:
             interactive.feed_token(token)
@@ -56,6 +57,12 @@ def _lark() -> Lark:
         transformer=_Builder(),
         maybe_placeholders=True,
     )
+
+
+def _tokens(text: str) -> Iterable[Token]:
+    lexer: Any = LexerThread.from_text(_lark().parser.lexer, text)
+    tokens: Iterable[Token] = lexer.lex(None)
+    return tokens
 
 
 def _check_text(source: Source, limits: Limits) -> None:
@@ -89,7 +96,9 @@ def _filter(source: Source, tokens: list[Token], limits: Limits) -> list[Token]:
             pending = pending or token
             continue
         if pending is not None:
-            between = kept and kept[-1].type not in ("LBRACE", "VBAR") and kind not in ("RBRACE", "VBAR", "ELSE")
+            between = (
+                kept and kept[-1].type not in ("LBRACE", "VBAR") and kind not in ("RBRACE", "VBAR", "ELSE")
+            )
             if between and "LPAREN" not in open_brackets[-1:]:
                 kept.append(pending)
             pending = None
@@ -126,7 +135,7 @@ def _span(*children: Any) -> Span:
     first, last = places[0], places[-1]
     start = first.start_pos if isinstance(first, Token) else first.span.start
     end = last.end_pos if isinstance(last, Token) else last.span.end
-    return Span(start, end)
+    return Span(start or 0, end or 0)
 
 
 class _Mistake(Exception):
@@ -216,8 +225,6 @@ class _Builder(Transformer):  # type: ignore[type-arg]
         return syntax.Group(children[0], children[1], _span(*children))
 
     def labelled(self, children: list[Any]) -> Any:
-        from dataclasses import replace
-
         label, statement = children
         return replace(statement, label=label, span=_span(label, statement))
 

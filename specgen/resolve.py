@@ -68,7 +68,9 @@ class _Resolver:
         self._body(self.spec.body, {}, {}, top=True)
         return [self.found[key] for key in sorted(self.found)]
 
-    def problem(self, code: str, title: str, span: Span, label: str = "", *help_: str, also: Label | None = None) -> None:
+    def problem(
+        self, code: str, title: str, span: Span, label: str = "", *help_: str, also: Label | None = None
+    ) -> None:
         labels = (Label(span, label), *((also,) if also else ()))
         self.found.setdefault((span, code), Diagnostic(code, title, labels, help_, source=self.source))
 
@@ -123,7 +125,13 @@ class _Resolver:
             why = "a layer"
         elif name.text in options.all_flags():
             why = "a flag"
-        elif what in ("param", "let", "argument") and name.text in ("device", "dtype", "weights", "variant", "text"):
+        elif what in ("param", "let", "argument") and name.text in (
+            "device",
+            "dtype",
+            "weights",
+            "variant",
+            "text",
+        ):
             why = "an argument of `specgen.load`"
         if why and not (what == "label" and why in ("a layer", "a flag")):
             self.problem("name-taken", f"`{name.text}` cannot name a {what}", name.span, f"it is {why}")
@@ -131,7 +139,12 @@ class _Resolver:
     # --- statements ------------------------------------------------------------------------------
 
     def _body(
-        self, body: syntax.Body, names: Mapping[str, Span], blocks: Mapping[str, syntax.Block], *, top: bool = False
+        self,
+        body: syntax.Body,
+        names: Mapping[str, Span],
+        blocks: Mapping[str, syntax.Block],
+        *,
+        top: bool = False,
     ) -> None:
         names, blocks = dict(names), dict(blocks)
         own: dict[str, Span] = {}
@@ -142,7 +155,9 @@ class _Resolver:
                 statement, (syntax.NetworkName, syntax.Input, syntax.Param, syntax.Variant, syntax.Init)
             ):
                 word = self.source.text[statement.span.start : statement.span.end].split()[0]
-                self.problem("not-here", f"`{word}` belongs at the top level", statement.span, "this is inside braces")
+                self.problem(
+                    "not-here", f"`{word}` belongs at the top level", statement.span, "this is inside braces"
+                )
             label = getattr(statement, "label", None)
             if label is not None:
                 self._label(label, labels)
@@ -251,7 +266,11 @@ class _Resolver:
             self._expr(setting.value, {}, words=True)
 
     def _block(
-        self, block: syntax.Block, names: dict[str, Span], blocks: dict[str, syntax.Block], own: dict[str, Span]
+        self,
+        block: syntax.Block,
+        names: dict[str, Span],
+        blocks: dict[str, syntax.Block],
+        own: dict[str, Span],
     ) -> None:
         self._check_new(block.name, "block")
         if block.name.text in own:
@@ -293,7 +312,9 @@ class _Resolver:
             self._unknown(word, "layer" if not blocks else "layer or block", (*registry.words(), *blocks))
         return layer
 
-    def _apply(self, line: syntax.Apply, names: Mapping[str, Span], blocks: Mapping[str, syntax.Block]) -> None:
+    def _apply(
+        self, line: syntax.Apply, names: Mapping[str, Span], blocks: Mapping[str, syntax.Block]
+    ) -> None:
         block = blocks.get(line.word.text)
         if block is not None:
             self._block_use(line, block, names)
@@ -335,10 +356,16 @@ class _Resolver:
             seen.setdefault(option, argument.span)
 
     def _too_many(self, word: str, layer: type[Layer], argument: syntax.Expr) -> None:
-        takes = f"`{layer.positional[0]}` by position, and nothing more" if layer.positional else "no value by position"
+        takes = (
+            f"`{layer.positional[0]}` by position, and nothing more"
+            if layer.positional
+            else "no value by position"
+        )
         text = self.source.text[argument.span.start : argument.span.end]
         help_ = (f"for a kernel of {text}, write `k={text}`",) if "kernel_size" in layer.model_fields else ()
-        self.problem("too-many-values", f"`{word}` takes {takes}", argument.span, "this is one too many", *help_)
+        self.problem(
+            "too-many-values", f"`{word}` takes {takes}", argument.span, "this is one too many", *help_
+        )
 
     def _block_use(self, line: syntax.Apply, block: syntax.Block, names: Mapping[str, Span]) -> None:
         arguments = [name.text for name, _ in block.arguments]
@@ -362,7 +389,9 @@ class _Resolver:
             if name in given:
                 self._twice(f"argument `{name}`", argument.span, given[name])
             given[name] = argument.span
-        missing = [name.text for name, default in block.arguments if default is None and name.text not in given]
+        missing = [
+            name.text for name, default in block.arguments if default is None and name.text not in given
+        ]
         if missing:
             title = f"`{block.name.text}` needs {listed(missing)}"
             self.problem("value-missing", title, line.span, "not given here", also=also)
@@ -425,12 +454,13 @@ class _Resolver:
         help_.append(f"`{word}` takes {_listed_options(layer)}")
         self.problem("unknown-option", f"`{word}` has no option `{name.text}`", name.span, "", *help_)
 
-    def _unknown_flag(self, word: str, layer: type[Layer], name: syntax.Name, names: Mapping[str, Span]) -> None:
+    def _unknown_flag(
+        self, word: str, layer: type[Layer], name: syntax.Name, names: Mapping[str, Span]
+    ) -> None:
         flags = options.flags(layer)
-        choices = [
-            option for option in layer.model_fields if name.text in options.values(option, layer)
-        ]
+        choices = [option for option in layer.model_fields if name.text in options.values(option, layer)]
         ours = ELSEWHERE.get(name.text.casefold())
+        help_: tuple[str, ...]
         if choices:
             help_ = (f"write `{choices[0]}={name.text}`",)
         elif ours in flags:
@@ -452,8 +482,14 @@ def _listed_options(layer: type[Layer]) -> str:
         if field.is_required():
             shown.append(name)
         else:
-            text = {None: "none", True: "true", False: "false"}.get(default, default) if default != 1 and default != 0 or isinstance(default, bool) else default
+            text = (
+                {None: "none", True: "true", False: "false"}.get(default, default)
+                if (default != 1 and default != 0) or isinstance(default, bool)
+                else default
+            )
             shown.append(f"{name}={text}")
     if layer.takes_trim:
-        shown.extend(f"{slot}=none" if slot != "act" else f"act={layer.default_act or 'none'}" for slot in options.TRIM)
+        shown.extend(
+            f"{slot}=none" if slot != "act" else f"act={layer.default_act or 'none'}" for slot in options.TRIM
+        )
     return ", ".join(shown) or "no options"

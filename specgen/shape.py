@@ -132,7 +132,9 @@ def transposed(size: int, kernel: int, stride: int, padding: int, dilation: int,
     return (size - 1) * stride - 2 * padding + dilation * (kernel - 1) + extra + 1
 
 
-def along(rule: Callable[..., int], spatial: tuple[int, ...], *options: tuple[int, ...], **fixed: Any) -> tuple[int, ...]:
+def along(
+    rule: Callable[..., int], spatial: tuple[int, ...], *options: tuple[int, ...], **fixed: Any
+) -> tuple[int, ...]:
     """`rule` along each axis. The sizes print as numbers, whatever they were computed from."""
     plain = arithmetic.plain
     return tuple(
@@ -142,7 +144,8 @@ def along(rule: Callable[..., int], spatial: tuple[int, ...], *options: tuple[in
 
 
 def _to_json(shape: Shape) -> dict[str, Any]:
-    written = {"written": arithmetic.show(shape.channels.expression)} if arithmetic.names(shape.channels) else {}  # type: ignore[attr-defined]
+    channels = arithmetic.expression_of(shape.channels)
+    written = {"written": arithmetic.show(channels)} if arithmetic.names(channels) else {}
     return {
         "channels": int(shape.channels),
         "spatial": [int(size) for size in shape.spatial],
@@ -156,7 +159,8 @@ def _from_json(value: Any) -> Shape:
         return value
     if not isinstance(value, dict) or not value.keys() <= {"channels", "spatial", "channels_last", "written"}:
         raise ValueError("a shape has channels, spatial and channels_last")
-    channels, spatial = value.get("channels"), value.get("spatial", ())
+    channels: Any = value.get("channels")
+    spatial: Any = value.get("spatial", ())
     channels_last, written = value.get("channels_last", False), value.get("written")
     if not isinstance(spatial, (list, tuple)) or len(spatial) > 3 or not isinstance(channels_last, bool):
         raise ValueError("a shape has up to three spatial sizes")

@@ -39,7 +39,8 @@ def unexpected_text(source: Source, offset: int) -> SpecError:
     while end < len(text) and (text[end].isalnum() or text[end] in "_."):
         end += 1
     found = text[offset:end]
-    title, label, help_ = f"`{found[0]}` has no meaning here", "", ()
+    title, label = f"`{found[0]}` has no meaning here", ""
+    help_: tuple[str, ...] = ()
     if found[0].isdigit() or found[0] == ".":
         title, label = f"`{found}` is neither a number nor a name", "a name starts with a letter"
         if found.strip("0123456789x") == "" and "x" in found:
@@ -57,7 +58,9 @@ def unexpected_text(source: Source, offset: int) -> SpecError:
 
 def explain(source: Source, found: Token, accepts: Collection[str], tokens: Sequence[Token]) -> SpecError:
     """The error for a token that does not belong where it stands; `accepts` are those that do."""
-    before = [token for token in tokens if token.end_pos is not None and token.end_pos <= (found.start_pos or 0)]
+    before = [
+        token for token in tokens if token.end_pos is not None and token.end_pos <= (found.start_pos or 0)
+    ]
     if found.type == "$END":
         before = list(tokens)
     opened = _innermost(before)
@@ -97,7 +100,11 @@ def explain(source: Source, found: Token, accepts: Collection[str], tokens: Sequ
         title = f"`{statement.value} {{` is not a construct"
         labels = [Label(_span(statement), "a name in front of a body needs a colon")]
         near = _near_keyword(statement.value)
-        help_ = [f"write `{near} {{` if that was meant" if near else f"write `{statement.value}: {{` for a named group"]
+        help_ = [
+            f"write `{near} {{` if that was meant"
+            if near
+            else f"write `{statement.value}: {{` for a named group"
+        ]
     elif found.type == "COMMA" and opened is None:
         title = "arguments are separated by spaces, not by commas"
         labels = [Label(place)]
@@ -107,7 +114,11 @@ def explain(source: Source, found: Token, accepts: Collection[str], tokens: Sequ
     elif found.type in EXAMPLES and "NAME" in accepts:
         title = f"`{found.value}` is a keyword"
         labels = [Label(place, "a name is needed here")]
-    elif "_END" in accepts and found.type not in ("_END", "$END") and found.type not in ("COMMA", "COLON", "EQUAL"):
+    elif (
+        "_END" in accepts
+        and found.type not in ("_END", "$END")
+        and found.type not in ("COMMA", "COLON", "EQUAL")
+    ):
         title = f"unexpected {name}"
         labels = [Label(place, "the statement before it ends here: start a new line or write `;`")]
     else:

@@ -96,7 +96,7 @@ def check_logits(name: str, network: Network) -> None:
     reference = randomised_model(name)
     model = compared(network, reference)
     ours, theirs = (answer(one, network.input_shape.sizes) for one in (model, reference))
-    assert (theirs[0] - theirs[1]).abs().max() > 0.1 * theirs.std(), "the logits hardly depend on the input"
+    assert (theirs[0] - theirs[1]).abs().max() > 0.03 * theirs.std(), "the logits hardly depend on the input"
     assert torch.equal(ours, theirs)
 
 

@@ -145,6 +145,24 @@ def test_layer_survives_json(case: str) -> None:
     assert str(again.build()) == str(model)
 
 
+def emitted(network: Network) -> nn.Module:
+    """The network as its emitted source makes it."""
+    namespace: dict[str, Any] = {}
+    exec(compile(network.emit(), "<emitted>", "exec"), namespace)
+    module: nn.Module = namespace[network.name]()
+    return module
+
+
+@pytest.mark.parametrize("case", LAYERS)
+def test_layer_is_emitted(case: str) -> None:
+    network, model = layer_of(*LAYERS[case][:3])
+    other = emitted(network)
+    assert list(other.state_dict()) == list(model.state_dict())
+    other.load_state_dict(model.state_dict())
+    x = batch(network)
+    assert torch.equal(other(x), model(x))
+
+
 @pytest.mark.parametrize("options", ["", "bias=false", "drop=0.3"])
 def test_attention_is_multihead_attention(options: str) -> None:
     """The same start under one seed, the same keys, and the same outputs and gradients in training."""
@@ -359,6 +377,27 @@ def test_vit_drops_where_torchvision_does() -> None:
             dropout.register_forward_hook(lambda module, args, out, turns=turns: out * next(turns))
     x = batch(network)
     assert close(model(x), reference(x))
+
+
+@pytest.mark.parametrize("name", ["convnext", "vit", "unet", "unet_bn"])
+def test_emitted_member_is_the_built_one(name: str) -> None:
+    """One seed gives both the same weights, samples dropped in training, and gradients."""
+    small = {
+        "convnext": {"input": "3x32x32", "width": 8, "depth": 2, "drop_path": 0.5},
+        "vit": {"input": "3x32x32", "patch": 8, "width": 32, "depth": 2, "num_heads": 4, "rate": 0.2},
+    }.get(name, {"input": "1x32x32", "width": 4})
+    network = specgen.compile(name, **small)
+    found = []
+    for make in (network.build, lambda: emitted(network)):
+        torch.manual_seed(0)
+        model = make()
+        x = batch(network).requires_grad_()
+        out = model(x)
+        out.square().sum().backward()
+        found.append({**model.state_dict(), "out": out, "gradient": x.grad, "eval": model.eval()(x)})
+    ours, theirs = found
+    assert list(ours) == list(theirs)
+    assert all(torch.equal(ours[key], theirs[key]) for key in ours)
 
 
 @pytest.mark.slow

@@ -48,7 +48,7 @@ class Row:
     """A child that is an `nn.Sequential`, with its own children."""
 
     name: str
-    children: tuple[Child, ...]
+    children: tuple[Any, ...]
     guard: str = ""
 
 
@@ -113,7 +113,9 @@ class ClassPlan:
     def arguments(self) -> list[Argument]:
         """The constructor's arguments: what the members' source mentions, in the block's order."""
         mentioned = conditions.names_in(_sources(self.members))
-        found = [name for name in ("in_channels", *self.uses[0]) if name in mentioned and name in self.uses[0]]
+        found = [
+            name for name in ("in_channels", *self.uses[0]) if name in mentioned and name in self.uses[0]
+        ]
         typed = []
         for name in dict.fromkeys(found):
             values = [use[name] for use in self.uses]
@@ -348,7 +350,11 @@ class _Merge:
             return mine
         if mine == other:
             return mine
-        if conditions.names_in([mine, other]) or not conditions.is_number(mine) or not conditions.is_number(other):
+        if (
+            conditions.names_in([mine, other])
+            or not conditions.is_number(mine)
+            or not conditions.is_number(other)
+        ):
             raise Apart
         free, number = name, 2
         while free in self.use or free in self.literals:

@@ -18,7 +18,9 @@ _MODULES = ("torch", "collections", "math")
 _BUILTINS = frozenset("super int float bool str range isinstance max min round len".split())
 
 #: The types that a decorator-free, annotation-only file may name.
-_FORBIDDEN = frozenset("load save hub serialization jit ops classes utils package multiprocessing os sys".split())
+_FORBIDDEN = frozenset(
+    "load save hub serialization jit ops classes utils package multiprocessing os sys".split()
+)
 
 
 class EmissionError(Exception):

@@ -51,7 +51,7 @@ def flat(doc: Doc) -> str:
 def lines(doc: Doc, indent: str, before: str = "", after: str = "") -> list[str]:
     """The expression with what stands before and after it, in lines of at most `WIDTH` where possible."""
     one = f"{indent}{before}{flat(doc)}{after}"
-    if isinstance(doc, str) or not _open(doc) and (len(one) <= WIDTH or doc == Tree(doc.head)):
+    if isinstance(doc, str) or (not _open(doc) and (len(one) <= WIDTH or flat(doc).endswith("()"))):
         return [one]
     deeper = indent + INDENT
     if isinstance(doc, Repeated):

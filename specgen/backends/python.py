@@ -15,8 +15,8 @@ from specgen import arithmetic, initialisation, resources
 from specgen.backends.classes import Child, ClassPlan, Join, Make, Member, Planner, Row, Use, blocks, class_of
 from specgen.backends.forward import Forward
 from specgen.backends.guard import check_source
-from specgen.backends.sources import definitions
 from specgen.backends.layout import INDENT, WIDTH, Doc, Repeated, Tree, lines, literal, rows
+from specgen.backends.sources import definitions
 from specgen.ir import Block, Network, Sequence, Step, walk
 
 _BODY = INDENT * 2
@@ -63,7 +63,13 @@ def emit(network: Network) -> str:
 
 @cache
 def _template(name: str) -> Any:
-    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, autoescape=False, keep_trailing_newline=True)
+    environment = Environment(
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=False,
+        keep_trailing_newline=True,
+    )
     return environment.from_string(resources.read("templates", f"{name}.py.jinja"))
 
 
@@ -119,7 +125,7 @@ _STANDARD = {"math": "import math", "OrderedDict": "from collections import Orde
 
 def _helper_sources(network: Network) -> dict[str, str]:
     """The source of everything that an emitted file may carry a copy of, by name."""
-    found = definitions("specgen.functions")
+    found = dict(definitions("specgen.functions"))
     for modules in {type(step.layer).modules: None for _, step in walk(network.root)}:
         found = {**found, **definitions(modules)}
     return found
@@ -130,12 +136,19 @@ def _helper_sources(network: Network) -> dict[str, str]:
 
 def _block_class(plan: ClassPlan) -> Class:
     body: list[str] = []
-    for guard, children in groupby(_members(plan.members), key=lambda child: child.guard):
-        body += _guarded(guard, list(children)) if guard else [x for child in children for x in _assignment(child)]
+    for guard, group in groupby(_members(plan.members), key=lambda child: child.guard):
+        children = list(group)
+        body += (
+            _guarded(guard, children)
+            if guard
+            else [x for child in children for x in _assignment(child)]
+        )
     writer = Forward()
     forward = _method("forward", ["x: Tensor"], "Tensor", writer.write(plan.members))
     body += [f"{_BODY}self.{name} = {guard}" for name, guard in writer.flags.items()]
-    init = _method("__init__", list(map(str, plan.arguments())), "None", [f"{_BODY}super().__init__()", *body])
+    init = _method(
+        "__init__", list(map(str, plan.arguments())), "None", [f"{_BODY}super().__init__()", *body]
+    )
     return Class(plan.name, "nn.Module", "", [init, forward])
 
 
@@ -283,19 +296,28 @@ def _init_weights(network: Network) -> list[str]:
         return []
     body = [f"{_BODY}for m in self.modules():"]
     inside = _BODY + INDENT
-    for index, reach in enumerate(plan):
+    branches: list[tuple[list[str], str, list[str]]] = []
+    for reach in plan:
         kinds = list(dict.fromkeys(class_of(step) for _, step in reach.steps))
-        test = f"isinstance(m, {kinds[0] if len(kinds) == 1 else '(' + ', '.join(kinds) + ')'})"
-        test += " and m.groups == m.in_channels" if reach.depthwise else ""
+        condition = " and m.groups == m.in_channels" if reach.depthwise else ""
+        fill = _init_lines(reach, inside + INDENT)
+        if branches and branches[-1][1:] == (condition, fill):
+            branches[-1][0].extend(kinds)
+        else:
+            branches.append((kinds, condition, fill))
+    for index, (kinds, condition, fill) in enumerate(branches):
+        test = f"isinstance(m, {kinds[0] if len(kinds) == 1 else '(' + ', '.join(kinds) + ')'}){condition}"
         body.append(f"{inside}{'elif' if index else 'if'} {test}:")
-        body.extend(_init_lines(reach, inside + INDENT))
+        body.extend(fill)
     return body
 
 
 def _init_lines(reach: initialisation.Reach, indent: str) -> list[str]:
     rule = reach.rule
     options = tuple(f"{name}={literal(value, {})}" for name, value in rule.options.items())
-    fill = lines(Tree(f"nn.init.{rule.function}_", ("m.weight", *options)), indent + INDENT * reach.weight_optional)
+    fill = lines(
+        Tree(f"nn.init.{rule.function}_", ("m.weight", *options)), indent + INDENT * reach.weight_optional
+    )
     body = [f"{indent}if m.weight is not None:", *fill] if reach.weight_optional else fill
     if rule.bias is not None and reach.has_bias:
         constant = {0.0: "nn.init.zeros_(m.bias)", 1.0: "nn.init.ones_(m.bias)"}

@@ -52,7 +52,10 @@ def as_dtype(dtype: str | torch.dtype) -> torch.dtype:
     """A floating-point type by its name: `float32`, `bfloat16`."""
     if isinstance(dtype, torch.dtype):
         return dtype
-    known = {str(kind).removeprefix("torch."): kind for kind in (torch.float32, torch.float64, torch.float16, torch.bfloat16)}
+    known = {
+        str(kind).removeprefix("torch."): kind
+        for kind in (torch.float32, torch.float64, torch.float16, torch.bfloat16)
+    }
     if dtype not in known:
         raise ValueError(f"{dtype!r} is no floating-point type: use one of {', '.join(known)}")
     return known[dtype]

@@ -47,7 +47,9 @@ def _read(path: Path) -> dict[str, Tensor]:
         state: Any = load_file(path) if start[8:9] == b"{" else torch.load(path, "cpu", weights_only=True)
     except (SafetensorError, Exception) as error:
         reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
-        raise WeightsError(f"neither safetensors nor a checkpoint of plain tensors: {printable(reason)}") from None
+        raise WeightsError(
+            f"neither safetensors nor a checkpoint of plain tensors: {printable(reason)}"
+        ) from None
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
     if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):

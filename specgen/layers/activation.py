@@ -14,7 +14,7 @@ class Activation(Layer):
     """What the activations share: the shape stays."""
 
     family = "activation"
-    trim = "act"
+    trim: ClassVar[str | None] = "act"
     torch_name: ClassVar[str]
 
     def call(self, x: Shape) -> Call:

@@ -90,8 +90,8 @@ class Layer(BaseModel):
     inherits_defaults: ClassVar[str | None] = None
     #: Whether it flattens what arrives if that has spatial axes.
     flattens: ClassVar[bool] = False
-    #: Where it may stand behind a layer on the same line.
-    trim: ClassVar[Literal["norm", "act", "drop"] | None] = None
+    #: Where it may stand behind a layer on the same line: as `norm`, `act` or `drop`.
+    trim: ClassVar[str | None] = None
     #: Its output size in the reference's notation, and one line of a spec.
     formula: ClassVar[str] = "the shape stays"
     example: ClassVar[str] = ""

@@ -74,9 +74,9 @@ class Convolution(Layer):
         )
 
     def parameters(self, x: Shape) -> dict[str, tuple[int, ...]]:
-        out = self.channels_out(x)
+        out = int(self.channels_out(x))
         kernel = per_axis(self.kernel_size, x, "kernel_size")
-        weight = {"weight": (out, x.channels // self.groups_for(x), *kernel)}
+        weight = {"weight": (out, int(x.channels) // int(self.groups_for(x)), *kernel)}
         return {**weight, "bias": (out,)} if self.bias else weight
 
     def macs(self, x: Shape) -> int:
@@ -99,8 +99,8 @@ class Convolution(Layer):
         return per_axis(self.padding, x, "padding")
 
     def _check_groups(self, x: Shape) -> None:
-        groups = self.groups_for(x)
-        for channels, side in ((x.channels, "input"), (self.channels_out(x), "output")):
+        groups = int(self.groups_for(x))
+        for channels, side in ((int(x.channels), "input"), (int(self.channels_out(x)), "output")):
             if channels % groups:
                 raise Refusal(
                     "groups-do-not-divide",

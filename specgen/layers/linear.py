@@ -39,7 +39,7 @@ class Linear(Layer):
         return Call("Linear", (x.channels, self.out_features), self.changed("bias"))
 
     def parameters(self, x: Shape) -> dict[str, tuple[int, ...]]:
-        weight = {"weight": (self.out_features, x.channels)}
+        weight: dict[str, tuple[int, ...]] = {"weight": (self.out_features, x.channels)}
         return {**weight, "bias": (self.out_features,)} if self.bias else weight
 
     def macs(self, x: Shape) -> int:

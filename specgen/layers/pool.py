@@ -48,7 +48,7 @@ class WindowPool(Layer):
     def call(self, x: Shape) -> Call:
         kernel = collapse(per_axis(self.kernel_size, x, "kernel_size"))
         stride = kernel if self.stride is None else collapse(per_axis(self.stride, x, "stride"))
-        keywords = {"kernel_size": kernel}
+        keywords: dict[str, Argument] = {"kernel_size": kernel}
         if self.stride is not None:
             keywords |= unless(kernel, stride=stride)
         return Call(f"{self.torch_name}{x.rank}d", (), {**keywords, **self.options(x)})

@@ -10,10 +10,10 @@ from specgen.layers.fields import words_of
 
 _BY_WORD: dict[str, type[Layer]] = {}
 
-L = TypeVar("L", bound=type[Layer])
+L = TypeVar("L", bound=Layer)
 
 
-def register_layer(layer: L) -> L:
+def register_layer(layer: type[L]) -> type[L]:
     """Make a layer known under its words. Use it as a decorator on a subclass of `Layer`.
 
     Raises `ValueError` if a word is taken by another layer or is not a name, and `TypeError` if an

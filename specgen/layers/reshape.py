@@ -48,6 +48,8 @@ class _Factors(OptionType):
     def check(self, value: Any) -> Any:
         positive = Real(0, open_low=True)
         if isinstance(value, (tuple, list)):
+            if not 1 <= len(value) <= 3:
+                raise ValueError
             return tuple(positive.check(item) for item in value)
         return positive.check(value)
 

@@ -1,0 +1,135 @@
+"""Values and reports in one place of a spec: what names mean there, and what is said if it is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+from specgen import conditions, syntax
+from specgen.arithmetic import Traced
+from specgen.diagnostics import Diagnostic, Label, SpecError
+from specgen.expressions import Evaluator, Wrong, describe
+from specgen.scope import Scope
+from specgen.shape import LARGEST, Shape
+from specgen.source import Source, Span
+
+
+class Evaluation:
+    """Where an elaboration stands: the shape that arrives, and the blocks and repeats it is in."""
+
+    def __init__(self, source: Source, shape: Shape | None) -> None:
+        self.source = source
+        self.shape = shape
+        #: Names whose values decided about the structure, in the block at hand.
+        self.decided: set[str] = set()
+        #: Params whose values went into a block other than by its arguments.
+        self.fixed: set[str] = set()
+        #: In a module: its arguments and `in_channels`, and the conditions around the statement at hand.
+        self.arguments: Mapping[str, Any] = {}
+        self.guards: list[str] = []
+        #: The uses of blocks and the turns of repeats that are under way, outermost first.
+        self.within: list[Label] = []
+
+    # --- reports ---------------------------------------------------------------------------------
+
+    def diagnostic(
+        self, code: str, title: str, span: Span, label: str = "", *help_: str, also: Label | None = None
+    ) -> Diagnostic:
+        """One error; where it happened is told from the innermost block or turn outwards."""
+        labels = (Label(span, label), *((also,) if also else ()), *reversed(self.within))
+        return Diagnostic(code, title, labels, tuple(text for text in help_ if text), source=self.source)
+
+    def fail(
+        self, code: str, title: str, span: Span, label: str = "", *help_: str, also: Label | None = None
+    ) -> NoReturn:
+        """Stop with one error."""
+        raise SpecError([self.diagnostic(code, title, span, label, *help_, also=also)])
+
+    def no_input(self, span: Span | None) -> Diagnostic:
+        labels = (Label(span, "nothing arrives here"),) if span else ()
+        help_ = "write `input 3x224x224` above the first layer, or give one from outside: `--input 3x224x224`"
+        return Diagnostic("no-input", "the network has no input", labels, (help_,), source=self.source)
+
+    @contextmanager
+    def inside(self, span: Span, text: str) -> Iterator[None]:
+        """While this lasts, errors tell of the block's use or the repeat's turn at `span`."""
+        self.within.append(Label(span, text, primary=False))
+        yield
+        self.within.pop()
+
+    # --- values ----------------------------------------------------------------------------------
+
+    def evaluate(self, ask: Callable[[Evaluator], Any], scope: Scope) -> Any:
+        """What an evaluator answers in a scope; what it refuses is an error with its place."""
+
+        def lookup(name: str) -> Any:
+            value = scope.values.get(name, name)
+            self.fixed |= scope.captured.get(name, frozenset())
+            if name in scope.values and not isinstance(value, Traced):
+                self.decided.add(name)
+            return value
+
+        channels = None if self.shape is None else self.shape.channels
+        try:
+            return ask(Evaluator(lookup, channels, self.decided))
+        except Wrong as wrong:
+            self.fail(wrong.code, wrong.title, wrong.span, wrong.label, wrong.help)
+
+    def value(self, expr: syntax.Expr, scope: Scope) -> Any:
+        """The value of an expression."""
+        return self.evaluate(lambda evaluator: evaluator.value(expr), scope)
+
+    def condition(self, expr: syntax.Expr, scope: Scope) -> bool:
+        """The value of an expression that has to be true or false."""
+        return bool(self.evaluate(lambda evaluator: evaluator.boolean(expr), scope))
+
+    def guard(self, expr: syntax.Expr, scope: Scope) -> str | None:
+        """A condition as the emitted class can say it: empty where it cannot, `None` where it is constant."""
+        flags = [name for name, value in self.arguments.items() if isinstance(value, bool)]
+        try:
+            source = self.evaluate(lambda evaluator: evaluator.source(expr, flags), scope)
+        except SpecError:
+            return ""  # an operand that is never reached: `n > 0 and 12 / n > 3`
+        if source and not conditions.names_in([source]):
+            return None
+        return conditions.canonical(source) if source else ""
+
+    @contextmanager
+    def guarded(self, *guards: str | None) -> Iterator[None]:
+        """While this lasts, what is placed is there only under these conditions."""
+        around = self.guards
+        self.guards = [*around, *(guard for guard in guards if guard is not None)]
+        yield
+        self.guards = around
+
+    def shape_of(self, expr: syntax.Expr, scope: Scope) -> Shape:
+        """The shape that `input` or `expect` names."""
+        value = self.value(expr, scope)
+        sizes = []
+        parts = expr.items if isinstance(expr, syntax.TupleOf) else (expr,) * 4
+        for size, part in zip(value if isinstance(value, tuple) else (value,), parts, strict=False):
+            if isinstance(size, bool) or not isinstance(size, (int, float)) or size != int(size):
+                self.fail("not-a-shape", "a shape is whole numbers", part.span, f"this is {describe(size)}")
+            if not 1 <= size <= LARGEST:
+                self.fail(
+                    "not-a-shape",
+                    "a size is 1 or more, and less than 2^31",
+                    part.span,
+                    f"this is {describe(size)}",
+                )
+            sizes.append(size if isinstance(size, int) else int(size))
+        if not 1 <= len(sizes) <= 4:
+            self.fail(
+                "not-a-shape",
+                "a shape has channels and up to three spatial sizes",
+                expr.span,
+                f"this has {len(sizes)} sizes",
+            )
+        return Shape.of_sizes(tuple(sizes))
+
+    def arrived(self, span: Span) -> Shape:
+        """The shape that arrives; an error where nothing does."""
+        if self.shape is None:
+            raise SpecError([self.no_input(span)])
+        return self.shape

@@ -1,0 +1,153 @@
+"""One line of a spec: a layer's options and its trim, from the line itself and from defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from specgen import options, syntax
+from specgen.arithmetic import is_number
+from specgen.diagnostics import Label, SpecError
+from specgen.evaluation import Evaluation
+from specgen.expressions import describe
+from specgen.layers import registry
+from specgen.layers.base import Layer, Refusal
+from specgen.scope import Given, Scope
+from specgen.shape import Shape
+
+
+def defaults_of(kind: type[Layer], scope: Scope) -> dict[str, Given]:
+    """The options that `default` gives a layer here."""
+    inherited = scope.defaults.get(kind.inherits_defaults or "", {})
+    known = options.option_names(kind)
+    return {
+        **{name: given for name, given in inherited.items() if name in known},
+        **scope.defaults.get(kind.word, {}),
+    }
+
+
+def given_on(
+    evaluation: Evaluation,
+    kind: type[Layer],
+    arguments: tuple[syntax.Argument, ...],
+    scope: Scope,
+    *,
+    on_line: bool = True,
+) -> dict[str, Given]:
+    """The options that a line gives, under their full names; trims as `TrimWord` or `None`."""
+    known, flags = options.option_names(kind), options.flags(kind)
+    given: dict[str, Given] = {}
+    by_position = iter(kind.positional)
+    for argument in arguments:
+        if isinstance(argument, syntax.Option):
+            name, value = argument.name.text, evaluation.value(argument.value, scope)
+            option = known[name]
+            if option in options.TRIM and kind.takes_trim:
+                value = _trim_word(evaluation, name, option, value, argument)
+        else:
+            value = evaluation.value(argument, scope)
+            is_word = isinstance(argument, syntax.Name) and isinstance(value, str)
+            if is_word and value in flags:
+                option, value = flags[value]
+                if option in options.TRIM:
+                    value = None if value == "none" else options.TrimWord(value)
+            else:
+                option = next(by_position, "")
+                if is_word or not option:
+                    evaluation.fail(
+                        "wrong-value", f"`{kind.word}` has no use for this value", argument.span,
+                        f"this is {describe(value)}",
+                    )  # fmt: skip
+        if option in given:
+            also = Label(given[option].span, "the first one is here", primary=False)
+            evaluation.fail(
+                "option-twice",
+                f"`{option}` is given twice",
+                argument.span,
+                "this is the second",
+                also=also,
+            )
+        given[option] = Given(value, argument.span, on_line)
+    return given
+
+
+def _trim_word(
+    evaluation: Evaluation, name: str, slot: str, value: Any, argument: syntax.Option
+) -> options.TrimWord | None:
+    """What `norm=bn`, `gn=8`, `drop=0.5` or `act=none` asks for."""
+    trims = registry.trims()
+    if name != slot:
+        return options.TrimWord(name, value)
+    if value == "none":
+        return None
+    if isinstance(value, str) and value in trims and trims[value].trim == slot:
+        return options.TrimWord(value)
+    if slot == "drop" and is_number(value):
+        return options.TrimWord("drop", value)
+    fitting = [word for word, layer in trims.items() if layer.trim == slot]
+    wanted = ", ".join(fitting) if slot != "drop" else "a probability"
+    evaluation.fail(
+        "wrong-value",
+        f"`{slot}` must be one of {wanted}, or none",
+        argument.value.span,
+        f"this is {describe(value)}",
+    )
+
+
+def make(evaluation: Evaluation, kind: type[Layer], given: Mapping[str, Given], word: syntax.Name) -> Layer:
+    """The layer with its options; every value that does not fit is reported."""
+    evaluation.fixed.update(*(one.captured for one in given.values()))
+    values = {name: one.value for name, one in given.items() if name in kind.model_fields}
+    try:
+        return kind(**values)
+    except ValidationError as errors:
+        found = []
+        for error in errors.errors(include_url=False):
+            name = str(error["loc"][0])
+            if error["type"] == "missing":
+                title = f"`{word.text}` needs {_article(name)}"
+                found.append(
+                    evaluation.diagnostic(
+                        "value-missing", title, word.span, "", f"for example: `{kind.example}`"
+                    )
+                )
+            else:
+                one = given[name]
+                title = f"{name} {error['msg']}"
+                found.append(
+                    evaluation.diagnostic("wrong-value", title, one.span, f"this is {describe(one.value)}")
+                )
+        raise SpecError(found) from None
+
+
+def tried(layer: Layer, refusal: Refusal, arrived: Shape) -> str:
+    """The first remedy that the shape rule accepts, in words; nothing where none does."""
+    short = {option: letter for letter, option in type(layer).short.items()}
+    for remedy in refusal.remedies:
+        try:
+            type(layer)(**{**dict(layer), **remedy}).infer(arrived)
+        except (Refusal, ValidationError):
+            continue
+        shown = " ".join(f"{short.get(name, name)}={_written(value)}" for name, value in remedy.items())
+        return f"with `{shown}` it fits"
+    return ""
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_written, value))})"
+    return str(value)
+
+
+def _article(option: str) -> str:
+    """A required option in words."""
+    return {
+        "out_channels": "its number of output channels",
+        "out_features": "its number of output features",
+        "output_size": "its output size",
+        "num_groups": "its number of groups",
+    }.get(option, f"a value for `{option}`")

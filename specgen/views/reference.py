@@ -1,0 +1,82 @@
+"""What a layer takes and does, from the registry."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from specgen import options
+from specgen.layers import registry
+from specgen.layers.base import Layer
+from specgen.views.summary import columns
+
+
+def overview() -> str:
+    """Every layer on one line: its words and what it is."""
+    rows = []
+    for layer in registry.layers():
+        rows.append((layer.family, ", ".join((layer.word, *layer.other_words)), _first_line(layer)))
+    return columns(("family", "word", "what it is"), rows)
+
+
+def page(layer: type[Layer]) -> str:
+    """One layer in full: what it takes, with types and defaults, its output size and an example."""
+    entry = describe(layer)
+    lines = [", ".join(entry["words"]) + " — " + entry["description"].replace("\n", "\n  "), ""]
+    rows = [(row["name"], ", ".join(row["short"]), row["default"], row["type"]) for row in entry["options"]]
+    if rows:
+        lines += [columns(("option", "short", "default", "must be"), rows), ""]
+    if entry["flags"]:
+        lines += [f"flags: {', '.join(entry['flags'])}", ""]
+    lines += [f"output: {entry['output']}", f"example: {entry['example']}"]
+    return "\n".join(lines)
+
+
+def describe(layer: type[Layer]) -> dict[str, Any]:
+    """One layer as plain data."""
+    names = options.option_names(layer)
+    rows = []
+    for name, field in layer.model_fields.items():
+        rows.append(
+            {
+                "name": name,
+                "short": [short for short, option in names.items() if option == name and short != name],
+                "default": "required" if field.is_required() else written(field.default),
+                "type": layer.option_type(name).describe(),
+                "position": layer.positional.index(name) + 1 if name in layer.positional else None,
+            }
+        )
+    if layer.takes_trim:
+        for slot in options.TRIM:
+            default = layer.default_act if slot == "act" else None
+            words = sorted(options.values(slot, layer))
+            rows.append(
+                {
+                    "name": slot,
+                    "short": [],
+                    "default": default or "none",
+                    "type": f"one of {', '.join(words)}",
+                    "position": None,
+                }
+            )
+    return {
+        "words": [layer.word, *layer.other_words],
+        "family": layer.family,
+        "description": (layer.__doc__ or "").replace("\n    ", "\n").strip(),
+        "options": rows,
+        "flags": sorted(options.flags(layer)),
+        "output": layer.formula,
+        "example": layer.example,
+    }
+
+
+def written(value: Any) -> str:
+    """A default as a spec writes it."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _first_line(layer: type[Layer]) -> str:
+    return (layer.__doc__ or "").split("\n")[0]
