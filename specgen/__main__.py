@@ -1,5 +1,7 @@
 """`python -m specgen`."""
 
-from specgen.cli import run
+import sys
 
-run()
+from specgen.cli import main
+
+sys.exit(main())

@@ -151,6 +151,8 @@ def expression_of(value: int | float) -> Expression:
 
 def names(value: object) -> frozenset[str]:
     """The names that a number, an expression or a tuple of them depends on."""
+    if type(value) is int:
+        return _NO_NAMES
     match value:
         case Traced():
             return names(value.expression)
@@ -159,10 +161,13 @@ def names(value: object) -> frozenset[str]:
         case Operation(_, left, right):
             return names(left) | names(right)
         case Application(_, arguments) | tuple(arguments):
-            return frozenset[str]().union(*map(names, arguments))
+            return _NO_NAMES.union(*map(names, arguments)) if arguments else _NO_NAMES
         case Opaque():
             return value.names
-    return frozenset()
+    return _NO_NAMES
+
+
+_NO_NAMES: frozenset[str] = frozenset()
 
 
 def opaque_names(value: object) -> frozenset[str]:
@@ -316,12 +321,24 @@ def _leaves(expression: Expression) -> int:
 def evaluate(expression: Expression, known: dict[str, Any]) -> Any:
     """The value of an expression, given its names; `None` where a name is not among them."""
     try:
-        value = substitute(expression, known)
+        value = _worked_out(substitute(expression, known))
     except (ArithmeticError, TypeError):
         return None
-    if isinstance(value, Opaque):
-        return value.value
     return value if isinstance(value, (int, float)) else None
+
+
+def _worked_out(expression: Expression) -> Expression:
+    """The expression with its constant parts, which are kept for printing, as numbers."""
+    match expression:
+        case Operation(operator, left, right):
+            parts = (_worked_out(left), _worked_out(right))
+            return _compute(operator, *parts) if _all_numbers(parts) else expression
+        case Application(function, arguments):
+            inside = tuple(map(_worked_out, arguments))
+            return _call(function, inside) if _all_numbers(inside) else expression
+        case Opaque(value):
+            return value
+    return expression
 
 
 def read(text: str) -> Expression:

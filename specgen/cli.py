@@ -65,11 +65,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return DEFECT
 
 
-def run() -> None:
-    """The console script."""
-    sys.exit(main())
-
-
 # --- arguments -----------------------------------------------------------------------------------
 
 
@@ -434,4 +429,4 @@ def layers(name: str | None, as_json: bool) -> None:
 
 
 if __name__ == "__main__":
-    run()
+    sys.exit(main())

@@ -6,10 +6,11 @@ import os
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from specgen import resources, syntax
-from specgen.diagnostics import Diagnostic, SpecError, nearest
+from specgen.diagnostics import Diagnostic, SpecError, listed, nearest
 from specgen.elaborate import Request, elaborate
 from specgen.expressions import Evaluator, Wrong
 from specgen.ir import Network
@@ -119,8 +120,7 @@ def analyse(
     **params: Any,
 ) -> tuple[Network, list[Diagnostic]]:
     """`compile`, with the warnings as diagnostics instead of Python's."""
-    found, chosen = _find(source, text, limits)
-    spec = parse(found, limits)
+    found, spec, chosen = _find(source, text, limits)
     chosen = variant or chosen
     request = Request(
         settings=_check_settings(found, spec, params),
@@ -131,83 +131,86 @@ def analyse(
     return elaborate(found, spec, request, limits)
 
 
-def _find(source: SourceLike | None, text: str | None, limits: Limits) -> tuple[Source, str | None]:
-    """The source that is meant, and the variant of it that its name stands for."""
+def _find(
+    source: SourceLike | None, text: str | None, limits: Limits
+) -> tuple[Source, syntax.Spec, str | None]:
+    """The spec that is meant, and the variant of it that its name stands for."""
     if (source is None) == (text is None):
         raise TypeError("give either a source or text=")
     if text is not None:
         try:
-            return Source(decode(text.encode("utf-8", "surrogatepass"))), None
+            found = Source(decode(text.encode("utf-8", "surrogatepass")))
         except ReadError as error:
-            raise _unreadable("<text>", str(error)) from None
+            raise _unreadable("the text", str(error)) from None
+        return found, parse(found, limits), None
     assert source is not None
     name = os.fspath(source)
     if name != "-" and not os.path.exists(name):
-        shipped = find_shipped(name)
-        if shipped is not None:
-            return shipped
-        raise _not_found(name)
+        shipped = _find_shipped(name)
+        if shipped is None:
+            raise _not_found(name)
+        return shipped
     try:
-        return read_source(name, limits.source), None
+        found = read_source(name, limits.source)
     except ReadError as error:
         raise _unreadable(name, str(error)) from None
+    return found, parse(found, limits), None
 
 
-def find_shipped(name: str) -> tuple[Source, str | None] | None:
+def _find_shipped(name: str) -> tuple[Source, syntax.Spec, str | None] | None:
     """The shipped spec of that name, or the one with a variant of that name, whatever its case."""
-    if os.path.dirname(name):
-        return None
     wanted = name.removesuffix(ENDING).casefold()
     files = resources.names("specs", ENDING)
     for file in files:
         if file.casefold() == wanted:
-            return _shipped(file), None
+            return *_shipped(file), None
     for file in files:
-        source = _shipped(file)
-        if wanted in source.text.casefold():
-            for statement in parse(source).body.statements:
-                if isinstance(statement, syntax.Variant) and statement.name.text.casefold() == wanted:
-                    return source, statement.name.text
+        if wanted in resources.read("specs", file + ENDING).casefold():
+            source, spec = _shipped(file)
+            for variant in _variants(spec):
+                if variant.name.text.casefold() == wanted:
+                    return source, spec, variant.name.text
     return None
 
 
-def _shipped(file: str) -> Source:
-    return Source(resources.read("specs", file + ENDING), file + ENDING, file)
+@cache
+def _shipped(file: str) -> tuple[Source, syntax.Spec]:
+    source = Source(resources.read("specs", file + ENDING), file + ENDING, file)
+    return source, parse(source)
+
+
+def _variants(spec: syntax.Spec) -> list[syntax.Variant]:
+    return [statement for statement in spec.body.statements if isinstance(statement, syntax.Variant)]
 
 
 def shipped_names() -> list[str]:
     """The names of all shipped specs and their variants."""
-    found = []
+    names = []
     for file in resources.names("specs", ENDING):
-        found.append(file)
-        for statement in parse(_shipped(file)).body.statements:
-            if isinstance(statement, syntax.Variant):
-                found.append(statement.name.text.lower())
-    return found
+        names += [file, *(variant.name.text.lower() for variant in _variants(_shipped(file)[1]))]
+    return list(dict.fromkeys(names))
 
 
 def list_specs() -> list[ListedSpec]:
     """The shipped specs and their variants, with parameters and multiply-adds at their own input."""
-    listed = []
-    for name in shipped_names():
-        found = find_shipped(name)
-        assert found is not None
-        network, _ = (
-            analyse(name) if not os.path.exists(name) else analyse(text=found[0].text, variant=found[1])
-        )
-        first = network.description.partition("\n")[0]
-        listed.append(
-            ListedSpec(
-                name,
-                found[0].name,
-                first,
-                network.input_shape,
-                network.params,
-                network.macs,
-                network.settings,
+    specs = []
+    for file in resources.names("specs", ENDING):
+        source, spec = _shipped(file)
+        for variant in (None, *_variants(spec)):
+            request = Request(variant=variant, name=class_name(file))
+            network, _ = elaborate(source, spec, request, DEFAULT_LIMITS)
+            specs.append(
+                ListedSpec(
+                    name=variant.name.text.lower() if variant else file,
+                    file=source.name,
+                    description=network.description.partition("\n")[0],
+                    input=network.input_shape,
+                    params=network.params,
+                    macs=network.macs,
+                    settings=network.settings,
+                )
             )
-        )
-    return listed
+    return specs
 
 
 def as_shape(value: str | tuple[int, ...] | Shape) -> Shape:
@@ -277,7 +280,7 @@ def _check_value(name: str, value: Any) -> Any:
 
 
 def _variant(source: Source, spec: syntax.Spec, name: str) -> syntax.Variant:
-    known = [statement for statement in spec.body.statements if isinstance(statement, syntax.Variant)]
+    known = _variants(spec)
     for statement in known:
         if statement.name.text.casefold() == name.casefold():
             return statement
@@ -290,8 +293,12 @@ def _variant(source: Source, spec: syntax.Spec, name: str) -> syntax.Variant:
 
 
 def _not_found(name: str) -> SpecError:
-    near = nearest(name.removesuffix(ENDING), shipped_names()) if not os.path.dirname(name) else []
-    help_ = (f"did you mean the shipped `{near[0]}`?",) if near else ("`specgen list` shows what is shipped",)
+    near = nearest(name.removesuffix(ENDING), shipped_names(), 3) if not os.path.dirname(name) else []
+    help_ = (
+        (f"shipped with similar names: {listed(near)}",)
+        if near
+        else ("`specgen list` shows what is shipped",)
+    )
     return SpecError([Diagnostic("not-found", f"there is no file and no shipped spec `{name}`", help=help_)])
 
 

@@ -256,6 +256,8 @@ class _Elaborator(Evaluation):
 
     def _check_init(self, network: Network) -> None:
         """Every weight that an `init` reaches must have the axes that its function needs."""
+        if not network.init:
+            return
         spans = [s.span for s in self.spec.body.statements if isinstance(s, syntax.Init)]
         reached = [
             (reach.rule, path, step) for reach in initialisation.plan(network) for path, step in reach.steps

@@ -109,7 +109,7 @@ def spread(value: PerAxis, rank: int) -> tuple[int, ...]:
 def collapse(values: tuple[int, ...]) -> PerAxis:
     """One number where all axes agree: `(3, 3)` is `3`."""
     first = values[0]
-    same = all(v == first and arithmetic.names(v) == arithmetic.names(first) for v in values)
+    same = all(v == first for v in values) and len({arithmetic.names(v) for v in values}) == 1
     return first if same else values
 
 
@@ -136,11 +136,11 @@ def along(
     rule: Callable[..., int], spatial: tuple[int, ...], *options: tuple[int, ...], **fixed: Any
 ) -> tuple[int, ...]:
     """`rule` along each axis. The sizes print as numbers, whatever they were computed from."""
-    plain = arithmetic.plain
-    return tuple(
-        arithmetic.opaque(rule(*map(plain, values), **fixed), values)
-        for values in zip(spatial, *options, strict=True)
-    )
+    sizes = []
+    for values in zip(spatial, *options, strict=True):
+        plain = tuple(map(arithmetic.plain, values))
+        sizes.append(arithmetic.opaque(rule(*plain, **fixed), values))
+    return tuple(sizes)
 
 
 def _to_json(shape: Shape) -> dict[str, Any]:

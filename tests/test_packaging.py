@@ -47,7 +47,9 @@ def run(command: Sequence[str | Path], folder: Path, path: Path | None = None) -
 
 def files(folder: Path) -> set[str]:
     """The files of a folder of the checkout, as paths from its root."""
-    found = (path for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    found = (
+        path for path in (ROOT / folder).rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    )
     return {path.relative_to(ROOT).as_posix() for path in found}
 
 
@@ -105,7 +107,9 @@ def test_metadata(wheel: Path) -> None:
         metadata = archive.read(name).decode("utf-8").splitlines()
     assert f"Version: {specgen.__version__}" in metadata
     assert "License-Expression: MIT" in metadata
-    required = [line.removeprefix("Requires-Dist: ") for line in metadata if line.startswith("Requires-Dist: ")]
+    required = [
+        line.removeprefix("Requires-Dist: ") for line in metadata if line.startswith("Requires-Dist: ")
+    ]
     assert [line for line in required if "extra ==" not in line] == project["dependencies"]
 
 

@@ -36,7 +36,7 @@ class StochasticDepth(nn.Module):
             return x * 0.0
         keep = 1.0 - self.p
         mask = x.new_empty((x.shape[0],) + (1,) * (x.ndim - 1)).bernoulli_(keep)
-        return x * mask / keep
+        return x * (mask / keep)
 
     def extra_repr(self) -> str:
         return f"p={self.p}"

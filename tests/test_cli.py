@@ -1,0 +1,332 @@
+"""The command line, as a user meets it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import specgen
+from specgen.cli import main
+
+TINY = "input 1x28x28\nconv 5 k=5 p=0\nM\n"
+
+
+def run(
+    *arguments: str, stdin: str | bytes | None = None, cwd: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """The command line in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-m", "specgen", *arguments],
+        input=stdin,
+        capture_output=True,
+        text=not isinstance(stdin, bytes),
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), **environment},
+        timeout=120,
+    )
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    path = tmp_path / "my net.spec"
+    path.write_text(TINY)
+    return path
+
+
+def test_check_says_what_the_network_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "vgg11"]) == 0
+    assert capsys.readouterr().out == (
+        "vgg11: VGG11, 3 × 224 × 224 → 1000, 132,863,336 parameters, 7.609 G multiply-adds\n"
+    )
+
+
+def test_a_shipped_name_may_have_its_ending(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "vgg11.spec", "VGG11_BN"]) == 0
+    out = capsys.readouterr().out
+    assert "132,863,336" in out and "132,868,840" in out
+
+
+def test_a_file_that_exists_wins_over_a_shipped_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "vgg11").write_text(TINY)
+    monkeypatch.chdir(tmp_path)
+    assert specgen.compile("vgg11").params == 130
+
+
+def test_check_goes_on_after_a_wrong_spec(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = tiny.with_name("wrong.spec")
+    wrong.write_text("input 3x8x8\nconvv 3\n")
+    assert main(["check", str(wrong), str(tiny)]) == 1
+    captured = capsys.readouterr()
+    assert "unknown-layer" in captured.err and "MyNet" in captured.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["check", "no/such/file.spec"], 2),
+        (["check", "vgg11", "--set", "norm"], 2),
+        (["check", "vgg11", "--set", "depth=3"], 1),
+        (["check", "vgg11", "--input", "3x2x2"], 1),
+        (["check", "vgg11", "--input", "many"], 1),
+        (["check", "vgg11", "--nonsense"], 2),
+        (["nonsense"], 2),
+        (["layers", "convv"], 2),
+        (["emit", "vgg11", "--check"], 2),
+        (["build", "tiny28", "--device", "nowhere"], 2),
+        (["build", "tiny28", "--dtype", "int8"], 2),
+        (["build", "tiny28", "--weights", "no-such-file"], 2),
+    ],
+)
+def test_exit_codes_without_a_traceback(
+    arguments: list[str], code: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == code
+    captured = capsys.readouterr()
+    assert captured.err and "Traceback" not in captured.err and not captured.out
+
+
+def test_settings_variants_and_input(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["check", "vgg11", "--set", "num_classes=10", "--input", "3x64x64", "--variant", "vgg11_bn"]
+    assert main([*arguments, "--json"]) == 0
+    (result,) = json.loads(capsys.readouterr().out)
+    network = result["network"]
+    assert (network["name"], network["input"], network["output"]) == ("VGG11_BN", [3, 64, 64], [10])
+    assert network["settings"] == {"num_classes": 10, "norm": "bn"}
+
+
+def test_json_of_a_wrong_spec_is_the_diagnostics(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tiny.write_text("input 3x8x8\nconv 3 kernal=3\n")
+    assert main(["check", str(tiny), "--json"]) == 1
+    (result,) = json.loads(capsys.readouterr().out)
+    (diagnostic,) = result["diagnostics"]
+    assert diagnostic["code"] == "unknown-option"
+    assert (diagnostic["labels"][0]["line"], diagnostic["labels"][0]["column"]) == (2, 8)
+
+
+def test_build_prints_the_layers_and_what_it_verified(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["build", "tiny28", "--seed", "1"]) == 0
+    out = capsys.readouterr().out
+    assert "Conv2d(1, 5, kernel_size=5)" in out and "5 × 12 × 12" in out
+    assert "all 3 output shapes are as inferred" in out
+
+
+def test_build_on_meta_and_in_another_dtype(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["build", "vgg16", "--device", "meta"]) == 0
+    assert "built on meta" in capsys.readouterr().out
+    assert main(["build", "tiny28", "--dtype", "bfloat16"]) == 0
+
+
+def test_weights_are_saved_and_loaded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import torch
+
+    file = tmp_path / "weights.safetensors"
+    assert main(["build", "birds_planes", "--seed", "3", "--save", str(file)]) == 0
+    assert main(["build", "birds_planes", "--weights", str(file)]) == 0
+    torch.manual_seed(3)
+    wanted = specgen.load("birds_planes").state_dict()
+    found = specgen.load("birds_planes", weights=file).state_dict()
+    assert all(torch.equal(wanted[key], found[key]) for key in wanted)
+    checkpoint = tmp_path / "weights.pt"
+    torch.save(wanted, checkpoint)
+    again = specgen.load("birds_planes", weights=checkpoint).state_dict()
+    assert all(torch.equal(wanted[key], again[key]) for key in wanted)
+
+
+def test_weights_that_do_not_fit_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "weights.safetensors"
+    assert main(["build", "tiny28", "--save", str(file)]) == 0
+    capsys.readouterr()
+    assert main(["build", "birds_planes", "--weights", str(file)]) == 2
+    err = capsys.readouterr().err
+    assert "missing: 3.weight" in err and "0.weight: 5 × 1 × 5 × 5 in the file, 16 × 3 × 3 × 3" in err
+
+
+@pytest.mark.parametrize("content", [b"", b"junk", b"\x08\0\0\0\0\0\0\0{", b"\xff" * 64])
+def test_weights_that_are_none_are_one_line(
+    content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "weights"
+    file.write_bytes(content)
+    assert main(["build", "tiny28", "--weights", str(file)]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_a_checkpoint_cannot_run_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import pickle
+
+    class Bait:
+        def __reduce__(self) -> tuple[object, ...]:
+            return (Path(tmp_path / "ran").touch, ())
+
+    file = tmp_path / "bait.pt"
+    file.write_bytes(pickle.dumps({"0.weight": Bait()}))
+    assert main(["build", "tiny28", "--weights", str(file)]) == 2
+    assert not (tmp_path / "ran").exists()
+
+
+def test_emit_writes_a_file_and_check_compares_it(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tiny.with_name("net.py")
+    assert main(["emit", str(tiny), "--out", str(out), "--check"]) == 1
+    assert main(["emit", str(tiny), "--out", str(out)]) == 0
+    assert "class MyNet(nn.Sequential):" in out.read_text()
+    assert main(["emit", str(tiny), "--out", str(out), "--check"]) == 0
+    capsys.readouterr()
+    out.write_text(out.read_text().replace("5, kernel_size=5", "6, kernel_size=5"))
+    assert main(["emit", str(tiny), "--out", str(out), "--check"]) == 1
+    captured = capsys.readouterr()
+    assert "-            nn.Conv2d(1, 6, kernel_size=5)" in captured.out
+    assert "+            nn.Conv2d(1, 5, kernel_size=5)" in captured.out
+
+
+def test_emit_does_not_overwrite_what_is_not_its_own(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["emit", str(tiny), "--out", str(tiny)]) == 2
+    assert tiny.read_text() == TINY
+    assert main(["emit", str(tiny), "--out", str(tiny.parent)]) == 2
+    assert main(["emit", str(tiny), "--out", str(tiny.parent / "no" / "where.py")]) == 2
+    assert len(list(tiny.parent.iterdir())) == 1
+
+
+def test_emit_refuses_a_fifo(tiny: Path) -> None:
+    fifo = tiny.with_name("fifo")
+    os.mkfifo(fifo)
+    assert main(["emit", str(tiny), "--out", str(fifo)]) == 2
+    assert main(["check", str(fifo)]) == 2
+
+
+def test_emit_follows_a_link_and_keeps_the_mode(tiny: Path) -> None:
+    target, link = tiny.with_name("target.py"), tiny.with_name("link.py")
+    target.write_text("")
+    target.chmod(0o640)
+    link.symlink_to(target)
+    assert main(["emit", str(tiny), "--out", str(link)]) == 0
+    assert link.is_symlink() and "MyNet" in target.read_text()
+    assert target.stat().st_mode & 0o777 == 0o640
+
+
+def test_a_wrong_spec_leaves_the_old_file(tiny: Path) -> None:
+    out = tiny.with_name("net.py")
+    out.write_text("mine\n")
+    tiny.write_text("conv")
+    assert main(["emit", str(tiny), "--out", str(out)]) == 1
+    assert out.read_text() == "mine\n"
+
+
+def test_standard_input_is_read_when_no_spec_is_named() -> None:
+    assert "class Network(nn.Sequential)" in run("emit", stdin=TINY).stdout
+    assert "130 parameters" in run("check", stdin=TINY).stdout
+    assert "130 parameters" in run("check", "-", stdin=TINY).stdout
+    assert run("check", stdin=b"\xff\xfe\x00").returncode == 2
+
+
+def test_commands_work_from_another_folder(tmp_path: Path) -> None:
+    result = run("check", "vgg16.spec", cwd=tmp_path)
+    assert result.returncode == 0 and "138,357,544" in result.stdout
+
+
+def test_a_closed_pipe_is_no_error() -> None:
+    command = f"{sys.executable} -m specgen emit vgg19 | head -1"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    result = subprocess.run(command, shell=True, capture_output=True, text=True, env=environment, timeout=60)
+    assert result.stdout.startswith('"""VGG19') and result.stderr == ""
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_any_terminal_encoding_will_do(encoding: str) -> None:
+    result = run("check", "vgg11", PYTHONIOENCODING=encoding)
+    assert result.returncode == 0 and "132,863,336" in result.stdout
+    emitted = subprocess.run(
+        [sys.executable, "-m", "specgen", "emit", "tiny28"],
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), "PYTHONIOENCODING": encoding},
+    )
+    assert "5 × 12 × 12" in emitted.stdout.decode("utf-8")
+
+
+def test_odd_names_are_printed_safely(tmp_path: Path) -> None:
+    path = tmp_path / "evil\n\x1b[31m\u202e.spec"
+    path.write_text("conv")
+    result = run("check", str(path))
+    assert result.returncode == 1
+    assert "\x1b" not in result.stderr and "\u202e" not in result.stderr
+    assert "evil\\n\\x1b[31m\\u202e.spec" in result.stderr
+    bad_option = run("check", "--\x1b[31mred")
+    assert bad_option.returncode == 2 and "\x1b" not in bad_option.stderr
+
+
+def test_the_emitted_file_does_not_quote_odd_names(tmp_path: Path) -> None:
+    path = tmp_path / 'a"""\nimport os\n.spec'
+    path.write_text(TINY)
+    text = specgen.compile(path).emit()
+    compile(text, "emitted", "exec")
+    assert "\nimport os" not in text
+
+
+def test_list_shows_every_spec_and_variant(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "--json"]) == 0
+    found = {spec["name"]: spec for spec in json.loads(capsys.readouterr().out)}
+    assert found["vgg16"]["params"] == 138_357_544
+    assert found["vgg16_bn"]["input"] == [3, 224, 224]
+
+
+def test_layers_explains_one_and_lists_all(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["layers", "conv"]) == 0
+    page = capsys.readouterr().out
+    assert "padding       p      half" in page and "floor((in + 2·p − d·(k − 1) − 1) / s) + 1" in page
+    assert main(["layers"]) == 0
+    assert "maxpool, M" in capsys.readouterr().out
+    assert main(["layers", "M", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["words"] == ["maxpool", "M"]
+
+
+def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"specgen {specgen.__version__}\n"
+    for command in ("build", "emit", "check", "list", "layers"):
+        assert main([command, "--help"]) == 0
+    assert main([]) == 2
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "main(['check', 'vgg16', 'resnet50'])",
+        "main(['emit', 'vgg16'])",
+        "main(['list'])",
+        "main(['layers', 'conv'])",
+        "print(specgen.compile('vit_b_16').summary())",
+        "specgen.Network.model_validate_json(specgen.compile('vgg11').model_dump_json())",
+    ],
+)
+def test_torch_stays_unimported(code: str) -> None:
+    program = f"import sys, specgen\nfrom specgen.cli import main\n{code}\nassert 'torch' not in sys.modules"
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)},
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_an_interrupt_has_its_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*arguments: object, **keywords: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("specgen.compiler.analyse", interrupted)
+    assert main(["check", "vgg11"]) == 130
+
+
+def test_a_defect_is_one_line_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(*arguments: object, **keywords: object) -> None:
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr("specgen.compiler.analyse", broken)
+    assert main(["check", "vgg11"]) == 70
+    assert "internal error: ZeroDivisionError: by zero" in capsys.readouterr().err
