@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from specgen.backends.weights import WeightsError
-    from specgen.compiler import ListedSpec, SpecWarning, compile, list_specs, load
+    from specgen.compiler import ListedSpec, SpecWarning, compile, list_specs, load  # noqa: A004
     from specgen.diagnostics import Diagnostic, SpecError
     from specgen.ir import Network
     from specgen.layers.base import Call, Layer, Refusal

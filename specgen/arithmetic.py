@@ -254,13 +254,27 @@ def substitute(expression: Expression, known: dict[str, Any]) -> Expression:
             parts = (substitute(left, known), substitute(right, known))
             if parts == (left, right):
                 return expression
-            return _compute(operator, *parts) if _all_numbers(parts) else Operation(operator, *parts)
+            # Sizes stay a product, `8 * 16 * 16`; what had a name is worked out.
+            worked_out = _all_numbers(parts) and (_has_symbol(left) or _has_symbol(right))
+            return _compute(operator, *parts) if worked_out else Operation(operator, *parts)
         case Application(function, arguments):
             inside = tuple(substitute(argument, known) for argument in arguments)
             return _call(function, inside) if _all_numbers(inside) else Application(function, inside)
-        case Opaque(value, found) if _all_numbers(tuple(known.get(name, expression) for name in found)):
-            return value
+        case Opaque(value, found) if found & known.keys():
+            left_over = frozenset[str]().union(*(names(known.get(name, Symbol(name))) for name in found))
+            return Opaque(value, left_over) if left_over else value
     return expression
+
+
+def _has_symbol(expression: Expression) -> bool:
+    match expression:
+        case Symbol():
+            return True
+        case Operation(_, left, right):
+            return _has_symbol(left) or _has_symbol(right)
+        case Application(_, arguments):
+            return any(map(_has_symbol, arguments))
+    return False
 
 
 def _all_numbers(parts: tuple[Expression, ...]) -> bool:

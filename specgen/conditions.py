@@ -1,4 +1,4 @@
-"""Conditions as source: `s != 1 or in_channels != 4 * c`, printed into a class and checked against its uses."""
+"""Conditions as source, `s != 1 or in_channels != 4 * c`: printed into a class, checked against its uses."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
-from unicodedata import east_asian_width
+from unicodedata import combining, east_asian_width
 
 from specgen.source import Source, Span, printable
 
@@ -81,12 +81,22 @@ class SpecError(Exception):
 
 
 def nearest(word: str, known: Iterable[str], count: int = 1) -> list[str]:
-    """The known words most like `word`, best first."""
+    """The known words most like `word`, best first.
+
+    Comparing takes time, so very long words are left alone, and of very many only some are looked at.
+    """
     by_folded: dict[str, str] = {}
     for name in sorted(known):
-        by_folded.setdefault(name.casefold(), name)
-    found = get_close_matches(word.casefold(), by_folded, count, 0.6)
+        if len(name) <= _LONGEST_COMPARED and len(by_folded) < _MOST_COMPARED:
+            by_folded.setdefault(name.casefold(), name)
+    if len(word) > _LONGEST_COMPARED:
+        return []
+    found = get_close_matches(word.casefold(), by_folded, count, 0.65)
     return [by_folded[name] for name in found]
+
+
+_LONGEST_COMPARED = 40
+_MOST_COMPARED = 500
 
 
 def listed(words: Iterable[str]) -> str:
@@ -127,16 +137,27 @@ def _excerpt(source: Source, labels: Sequence[Label], margin: int) -> list[str]:
         if last is not None and number > last + 1:
             drawn.append(f"{'.' * max(margin, 3)}")
         text = source.line(number)
-        drawn.append(f"{number:>{margin}} | {_visible(text)}".rstrip())
-        start = source.position(here[0].span.start)
+        shown: range | None = None
         for label in here:
             column = source.position(label.span.start)[1] - 1
-            length = min(label.span.end - label.span.start, len(text) - column)
-            before = _width(text[:column])
-            marks = ("^" if label.primary else "-") * max(1, _width(text[column : column + length]))
-            drawn.append(f"{' ' * margin} | {' ' * before}{marks} {printable(label.text)}".rstrip())
-        last = start[0]
+            if shown is None or not shown.start <= column <= shown.stop:
+                shown = _around(column, text)
+                before, after = "…" * (shown.start > 0), "…" * (shown.stop < len(text))
+                visible = f"{before}{_visible(text[shown.start : shown.stop])}{after}"
+                drawn.append(f"{number:>{margin}} | {visible}".rstrip())
+            end = min(column + label.span.end - label.span.start, shown.stop)
+            indent = _width(text[shown.start : column]) + (shown.start > 0)
+            marks = ("^" if label.primary else "-") * max(1, _width(text[column:end]))
+            drawn.append(f"{' ' * margin} | {' ' * indent}{marks} {printable(label.text)}".rstrip())
+        last = number
     return drawn
+
+
+def _around(column: int, text: str) -> range:
+    """The columns of a line that are shown to show one of them: all, unless it is very long."""
+    if len(text) <= 160 or column < 120:
+        return range(min(len(text), 160))
+    return range(column - 40, min(len(text), column + 120))
 
 
 def _visible(text: str) -> str:
@@ -145,4 +166,6 @@ def _visible(text: str) -> str:
 
 def _width(text: str) -> int:
     """How many columns `_visible(text)` takes on a terminal."""
-    return sum(2 if east_asian_width(char) in "WF" else 1 for char in _visible(text))
+    return sum(
+        0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in _visible(text)
+    )

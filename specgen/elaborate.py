@@ -24,7 +24,7 @@ from specgen.layers.base import Layer, Refusal
 from specgen.limits import Limits
 from specgen.resolve import resolve
 from specgen.scope import Definition, Given, Scope
-from specgen.shape import LARGEST, LARGEST_TOTAL, Shape
+from specgen.shape import LARGEST, LARGEST_TOTAL, Shape, collapse
 from specgen.source import Source, Span
 
 
@@ -69,7 +69,10 @@ class _Elaborator(Evaluation):
         self.settings: dict[str, Any] = {}
         self.init: list[InitRule] = []
         self.name = request.name
+        #: What has been spent of the limits: layers, steps of this walk, and bodies inside each other.
         self.expanded = 0
+        self.steps = 0
+        self.depth = 0
 
     def run(self) -> tuple[Network, list[Diagnostic]]:
         scope = Scope()
@@ -103,8 +106,22 @@ class _Elaborator(Evaluation):
     # --- statements ------------------------------------------------------------------------------
 
     def _statements(self, body: syntax.Body, scope: Scope) -> None:
+        self.depth += 1
+        if self.depth > 2 * self.limits.depth:
+            title = f"blocks and braces are nested more than {2 * self.limits.depth} deep"
+            self.fail("too-deep", title, body.span, "the limit is reached here")
         for statement in body.statements:
+            self._spend(statement.span, 1 + _written(statement) // 32 + len(scope.values) // 128)
             self._statement(statement, scope)
+        self.depth -= 1
+
+    def _spend(self, span: Span, steps: int) -> None:
+        """Count what a statement costs: a repeat of nothing makes no layer, and takes time all the same."""
+        self.steps += steps
+        limit = 10 * self.limits.layers
+        if self.steps > limit:
+            title = f"the spec takes more than {limit:,} steps to expand"
+            self.fail("too-many-steps", title, span, "the limit is reached here")
 
     def _statement(self, statement: syntax.Statement, scope: Scope) -> None:
         match statement:
@@ -395,7 +412,7 @@ class _Elaborator(Evaluation):
                 "`residual` needs a body that keeps the shape",
                 statement.body.span,
                 f"{arrived} goes in and {output} comes out",
-                "add a projection: `} else { conv … k=1 linear }`",
+                "" if statement.condition else _projection(arrived, output),
             )
         else:
             output = self._join("add", [output, arrived], spans)
@@ -430,6 +447,7 @@ class _Elaborator(Evaluation):
 
     def _use(self, line: syntax.Apply, definition: Definition, scope: Scope) -> None:
         block = definition.block
+        self._spend(line.span, sum(d.span.end - d.span.start for _, d in block.arguments if d) // 32)
         inner = definition.scope.inner()
         arguments = self._block_arguments(line, block, scope, inner)
         shown = ", ".join(f"{name}={describe(value)}" for name, value in arguments.items())
@@ -459,7 +477,8 @@ class _Elaborator(Evaluation):
     ) -> None:  # fmt: skip
         """A module with a body: inside, numbers are called after its arguments and `in_channels`."""
         arrived = self.arrived(span)
-        outside = self.decided | arithmetic.names(arrived.spatial)
+        printed = (arrived.channels, *arguments.values())
+        outside = self.decided | arithmetic.names(arrived.spatial) | arithmetic.opaque_names(printed)
         inner.as_module(arguments)
         known = {**arguments, "in_channels": arrived.channels}
         around = self.arguments, self.guards
@@ -521,7 +540,7 @@ class _Elaborator(Evaluation):
         given = dict(defaults_of(kind, scope))
         if choice.value.value is not None:
             given[kind.positional[0]] = replace(choice, value=choice.value.value)
-        layer = make(self, kind, given, syntax.Name(word, choice.span))
+        layer = make(self, kind, given, syntax.Name(word, choice.span), trim=True)
         self._apply(layer, None, line.span, choice.span, given, implied=implied)
 
     def _apply(
@@ -540,6 +559,9 @@ class _Elaborator(Evaluation):
         if output.elements >= LARGEST_TOTAL:
             self.fail("too-large", "a tensor has 2^63 values or more", word, f"this makes {output}")
         self.shape = output
+        if arithmetic.opaque_names((*arrived.sizes, *dict(layer).values())):
+            call = layer.call(arrived)
+            self.decided |= arithmetic.opaque_names((*call.arguments, *call.keywords.values()))
         self._place(DraftLayer(label, layer.word, arrived, output, span, layer, implied))
 
     def _in_place(self, layer: Layer, given: Mapping[str, Given]) -> Layer:
@@ -576,3 +598,37 @@ class _Elaborator(Evaluation):
         if self.guards and not child.guard and self.frames[-1].kind in ("block", "branch"):
             child = replace(child, guard=conditions.both(*self.guards))
         self.frames[-1].children.append(child)
+
+
+def _written(statement: syntax.Statement) -> int:
+    """How many characters of expressions a statement evaluates, without the bodies in it."""
+    match statement:
+        case syntax.If(cases=cases):
+            spans = [condition.span for condition, _ in cases]
+        case syntax.Repeat(count=count):
+            spans = [count.span]
+        case syntax.Residual(condition=condition):
+            spans = [condition.span] if condition else []
+        case syntax.Group() | syntax.Parallel() | syntax.Block():
+            spans = []
+        case _:
+            spans = [statement.span]
+    return sum(span.end - span.start for span in spans)
+
+
+def _projection(arrived: Shape, output: Shape) -> str:
+    """What to write for a shortcut that goes from one shape to another; nothing where that fails."""
+    conv = registry.find("conv")
+    assert conv is not None
+    if not (arrived.is_map and arrived.rank == output.rank and not output.channels_last):
+        return ""
+    strides = tuple(-(-int(size) // int(out)) for size, out in zip(arrived.spatial, output.spatial, strict=True))
+    stride: Any = collapse(strides)
+    try:
+        made = conv(out_channels=int(output.channels), kernel_size=1, stride=stride).infer(arrived)  # type: ignore[call-arg]
+    except Refusal:
+        return ""
+    if made.sizes != output.sizes:
+        return ""
+    step = "" if stride == 1 else f" s={describe(stride)}"
+    return f"give the shortcut a projection: `}} else {{ conv {describe(output.channels)} k=1{step} linear }}`"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from math import prod
 from typing import Any, NoReturn
 
 from specgen import conditions, syntax
@@ -11,7 +12,7 @@ from specgen.arithmetic import Traced
 from specgen.diagnostics import Diagnostic, Label, SpecError
 from specgen.expressions import Evaluator, Wrong, describe
 from specgen.scope import Scope
-from specgen.shape import LARGEST, Shape
+from specgen.shape import LARGEST, LARGEST_TOTAL, Shape, times
 from specgen.source import Source, Span
 
 
@@ -119,6 +120,9 @@ class Evaluation:
                     f"this is {describe(size)}",
                 )
             sizes.append(size if isinstance(size, int) else int(size))
+            if prod(sizes) >= LARGEST_TOTAL:
+                title = "a tensor has 2^63 values or more"
+                self.fail("too-large", title, expr.span, f"this is {times(tuple(sizes))}")
         if not 1 <= len(sizes) <= 4:
             self.fail(
                 "not-a-shape",

@@ -66,7 +66,8 @@ class Evaluator:
                 return self.lookup(expr.text)
             case syntax.Channels():
                 if self.channels is None:
-                    raise Wrong("no-input", "`in` has no value here", expr.span, "nothing arrives yet")
+                    help_ = "`in` is the number of channels that arrive: write `input` above this"
+                    raise Wrong("no-input", "`in` has no value here", expr.span, "nothing arrives yet", help_)
                 return self.channels
             case syntax.TupleOf():
                 return tuple(self.value(item) for item in expr.items)
@@ -91,7 +92,8 @@ class Evaluator:
         value = self.number(expr)
         if isinstance(value, float):
             if not value.is_integer():
-                raise Wrong("not-whole", "a whole number is needed here", expr.span, f"this is {value:g}")
+                label = f"this is {describe(value)}"
+                raise Wrong("not-whole", "a whole number is needed here", expr.span, label)
             whole: int = arithmetic.apply("int", int(value), value)
             return whole
         number: int = value
@@ -101,13 +103,11 @@ class Evaluator:
         """The value of an expression that has to be true or false."""
         value = self.value(expr)
         if not isinstance(value, bool):
-            raise Wrong(
-                "not-a-condition",
-                "a condition is true or false",
-                expr.span,
-                f"this is {describe(value)}",
-                "compare it with something: `== 1`, `!= none`",
-            )
+            help_ = "compare it with something: `== 1`, `!= none`"
+            if isinstance(value, str) and value.lower() in ("true", "false"):
+                help_ = f"write `{value.lower()}`"
+            label = f"this is {describe(value)}"
+            raise Wrong("not-a-condition", "a condition is true or false", expr.span, label, help_)
         return value
 
     def source(self, expr: syntax.Expr, flags: Collection[str]) -> str | None:
@@ -167,7 +167,7 @@ class Evaluator:
                 "wrong-arguments",
                 f"`{name}` takes {wanted} numbers",
                 call.span,
-                f"here are {len(call.arguments)}",
+                f"{len(call.arguments)} given",
             )
         arguments = [self.number(argument) for argument in call.arguments]
         if name == "make_divisible" and arguments[1] < 1:
@@ -211,5 +211,6 @@ def describe(value: Any) -> str:
     if isinstance(value, str):
         return f"the word `{value}`"
     if isinstance(value, tuple):
-        return f"({', '.join(describe(item) for item in value)})"
-    return f"{arithmetic.plain(value):g}" if isinstance(value, float) else str(arithmetic.plain(value))
+        shown = [describe(item) for item in value[:8]]
+        return f"({', '.join(shown)}{', …' if len(value) > 8 else ''})"
+    return f"{arithmetic.plain(value):.10g}" if isinstance(value, float) else str(arithmetic.plain(value))

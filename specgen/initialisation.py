@@ -102,12 +102,19 @@ class Reach:
     """What one `init` reaches in a network: classes of modules, as calls name them."""
 
     rule: InitRule
-    classes: list[str] = field(default_factory=list)
     depthwise: bool = False
-    #: Whether some of them have no weight, and whether some have a bias.
-    weight_optional: bool = False
-    has_bias: bool = False
+    #: The classes that have a weight, and those among them that have a bias.
+    classes: list[str] = field(default_factory=list)
+    biased: list[str] = field(default_factory=list)
     steps: list[tuple[str, Step]] = field(default_factory=list)
+
+    @property
+    def weight_optional(self) -> bool:
+        """Whether a module of one of its classes may be without a weight."""
+        return any(
+            step.call.name in self.classes and "weight" not in step.layer.parameters(step.input)
+            for _, step in self.steps
+        )
 
 
 def plan(network: Network) -> list[Reach]:
@@ -122,14 +129,9 @@ def plan(network: Network) -> list[Reach]:
             continue
         for reach in found:
             if reaches(reach.rule.kind, step.layer, call):
-                if call.name not in reach.classes:
-                    reach.classes.append(call.name)
-                reach.weight_optional |= "weight" not in parameters
-                reach.has_bias |= "bias" in parameters
+                for name, classes in (("weight", reach.classes), ("bias", reach.biased)):
+                    if name in parameters and call.name not in classes:
+                        classes.append(call.name)
                 reach.steps.append((path, step))
                 break
-    return [
-        reach
-        for reach in found
-        if reach.has_bias or any("weight" in s.layer.parameters(s.input) for _, s in reach.steps)
-    ]
+    return [reach for reach in found if reach.classes]

@@ -16,6 +16,7 @@ from specgen.layers import registry
 from specgen.layers.base import Layer, Refusal
 from specgen.scope import Given, Scope
 from specgen.shape import Shape
+from specgen.source import Source, Span
 
 
 def defaults_of(kind: type[Layer], scope: Scope) -> dict[str, Given]:
@@ -87,16 +88,19 @@ def _trim_word(
     if slot == "drop" and is_number(value):
         return options.TrimWord("drop", value)
     fitting = [word for word, layer in trims.items() if layer.trim == slot]
-    wanted = ", ".join(fitting) if slot != "drop" else "a probability"
+    wanted = f"one of {', '.join(fitting)}" if slot != "drop" else "a number from 0 to 1"
     evaluation.fail(
         "wrong-value",
-        f"`{slot}` must be one of {wanted}, or none",
+        f"`{slot}` must be {wanted}, or none",
         argument.value.span,
         f"this is {describe(value)}",
     )
 
 
-def make(evaluation: Evaluation, kind: type[Layer], given: Mapping[str, Given], word: syntax.Name) -> Layer:
+def make(
+    evaluation: Evaluation, kind: type[Layer], given: Mapping[str, Given], word: syntax.Name,
+    *, trim: bool = False,
+) -> Layer:  # fmt: skip
     """The layer with its options; every value that does not fit is reported."""
     evaluation.fixed.update(*(one.captured for one in given.values()))
     values = {name: one.value for name, one in given.items() if name in kind.model_fields}
@@ -107,19 +111,20 @@ def make(evaluation: Evaluation, kind: type[Layer], given: Mapping[str, Given], 
         for error in errors.errors(include_url=False):
             name = str(error["loc"][0])
             if error["type"] == "missing":
-                title = f"`{word.text}` needs {_article(name)}"
+                title = f"`{word.text}` needs its {_in_words(name)}"
+                example = kind.example.replace(" ", "=", 1) if trim else kind.example
                 found.append(
-                    evaluation.diagnostic(
-                        "value-missing", title, word.span, "", f"for example: `{kind.example}`"
-                    )
+                    evaluation.diagnostic("value-missing", title, word.span, "", f"for example: `{example}`")
                 )
             else:
                 one = given[name]
-                title = f"{name} {error['msg']}"
-                found.append(
-                    evaluation.diagnostic("wrong-value", title, one.span, f"this is {describe(one.value)}")
-                )
-        raise SpecError(found) from None
+                title = f"{_as_written(evaluation.source, one.span, name, word.text)} {error['msg']}"
+                fraction = isinstance(one.value, float) and not one.value.is_integer()
+                rounded = "a size is not rounded unless you say how: `floor(…)`, `round(…)`, `a // b`"
+                help_ = rounded if fraction and "whole" in error["msg"] else ""
+                label = f"this is {describe(one.value)}"
+                found.append(evaluation.diagnostic("wrong-value", title, one.span, label, help_))
+        raise SpecError(sorted(found, key=lambda one: one.labels[0].span)) from None
 
 
 def tried(layer: Layer, refusal: Refusal, arrived: Shape) -> str:
@@ -143,11 +148,21 @@ def _written(value: Any) -> str:
     return str(value)
 
 
-def _article(option: str) -> str:
-    """A required option in words."""
+def _as_written(source: Source, span: Span, option: str, word: str) -> str:
+    """An option as its line names it: `k`, or by position what it is to the layer."""
+    name, equals, _ = source.text[span.start : span.end].partition("=")
+    return f"`{name.strip()}`" if equals else f"the {_in_words(option)} of `{word}`"
+
+
+def _in_words(option: str) -> str:
+    """An option that may be given by position, in words."""
     return {
-        "out_channels": "its number of output channels",
-        "out_features": "its number of output features",
-        "output_size": "its output size",
-        "num_groups": "its number of groups",
-    }.get(option, f"a value for `{option}`")
+        "out_channels": "number of output channels",
+        "out_features": "number of output features",
+        "output_size": "output size",
+        "num_groups": "number of groups",
+        "num_heads": "number of heads",
+        "scale_factor": "factor",
+        "upscale_factor": "factor",
+        "p": "probability",
+    }.get(option, option)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
@@ -10,11 +11,15 @@ from typing import Any, Literal, NoReturn
 from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedToken
 from lark.lexer import LexerThread
 
-from specgen import resources, syntax
+from specgen import syntax, tables
 from specgen.diagnostics import Diagnostic, Label, SpecError
 from specgen.limits import DEFAULT_LIMITS, Limits
 from specgen.source import Source, Span
 from specgen.syntax_errors import explain, unexpected_text
+
+
+#: Characters of a name.
+LONGEST_NAME = 200
 
 
 def parse(source: Source, limits: Limits = DEFAULT_LIMITS) -> syntax.Spec:
@@ -48,15 +53,7 @@ def _parse(source: Source, limits: Limits, start: str) -> Any:
 
 @cache
 def _lark() -> Lark:
-    # One parser for all threads: neither it nor the builder keeps anything between two calls.
-    return Lark(
-        resources.read("grammars", "spec.lark"),
-        start=["spec", "expr"],
-        parser="lalr",
-        lexer="basic",
-        transformer=_Builder(),
-        maybe_placeholders=True,
-    )
+    return tables.parser(_Builder())
 
 
 def _tokens(text: str) -> Iterable[Token]:
@@ -73,9 +70,10 @@ def _check_text(source: Source, limits: Limits) -> None:
         return
     for offset, char in enumerate(source.text):
         if not char.isprintable() and char not in "\n\t":
-            name = f"U+{ord(char):04X}"
-            place = Span(offset, offset + 1)
-            _refuse(source, "unprintable", f"character {name} is not printable text", place, "remove it")
+            name = unicodedata.name(char, "").lower()
+            title = f"character U+{ord(char):04X}{f' ({name})' if name else ''} is not printable text"
+            mend = {"\r": "end lines with LF or CRLF", "\u00a0": "write a plain space"}.get(char, "remove it")
+            _refuse(source, "unprintable", title, Span(offset, offset + 1), mend)
 
 
 def _filter(source: Source, tokens: list[Token], limits: Limits) -> list[Token]:
@@ -86,7 +84,8 @@ def _filter(source: Source, tokens: list[Token], limits: Limits) -> list[Token]:
     """
     if len(tokens) > limits.tokens:
         place = tokens[limits.tokens]
-        _refuse(source, "too-large", f"the source has more than {limits.tokens} words", _span(place))
+        title = f"the source has more than {limits.tokens:,} words"
+        _refuse(source, "too-large", title, _span(place), "the limit is reached here")
     kept: list[Token] = []
     pending: Token | None = None
     open_brackets: list[str] = []
@@ -138,7 +137,7 @@ def _span(*children: Any) -> Span:
     return Span(start or 0, end or 0)
 
 
-class _Mistake(Exception):
+class _Mistake(Exception):  # noqa: N818 (the user's, not the program's)
     """What the grammar lets pass and the language does not."""
 
     def __init__(self, code: str, title: str, span: Span, label: str = "", *other: Label) -> None:
@@ -263,14 +262,19 @@ class _Builder(Transformer):  # type: ignore[type-arg]
     # --- expressions ----------------------------------------------------------------------------
 
     def name(self, children: list[Any]) -> syntax.Name:
-        return syntax.Name(children[0].value, _span(children[0]))
+        token = children[0]
+        if len(token) > LONGEST_NAME:
+            label = f"{len(token)} characters: the limit is {LONGEST_NAME}"
+            raise _Mistake("name-too-long", "name is too long", _span(token), label)
+        return syntax.Name(token.value, _span(token))
 
     called = name
 
     def number(self, children: list[Any]) -> syntax.Number:
         token = children[0]
         if len(token) > 40:
-            raise _Mistake("number-too-large", "number is too long", _span(token), f"{len(token)} characters")
+            label = f"{len(token)} characters: the limit is 40"
+            raise _Mistake("number-too-large", "number is too long", _span(token), label)
         value: int | float = int(token) if token.isdigit() else float(token)
         if value in (float("inf"),):
             raise _Mistake("number-too-large", "number is too large", _span(token), "this overflows")

@@ -1,7 +1,19 @@
-"""What holds for every test: one thread."""
+"""What holds for every test: one thread; and `--update-golden`."""
 
 import os
+
+import pytest
 
 # Read by torch when it is imported, here and in the processes that tests start. More threads make small
 # tensors slower, and several processes crowd each other out.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="write golden files anew")
+
+
+@pytest.fixture
+def update_golden(request: pytest.FixtureRequest) -> bool:
+    """Whether golden files are written anew, instead of compared with."""
+    return bool(request.config.getoption("--update-golden"))

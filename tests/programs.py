@@ -201,7 +201,8 @@ class Generator:
             even = place.divisor % 2 == 0
             found += ["dwconv", f"dwconv k={self.kernel(place)}{self.trim(place)}"] * 3
             found += ["lrn 3", "lrn 5 k=2.0", "drop2d", f"drop2d {self.argument(chance)}", "M k=3 s=1 p=1"]
-            found += ["A k=3 s=1 p=1", "A k=3 s=1 p=1 count_include_pad=false", "M k=3 s=1 p=2 d=2"][: 3 if place.size > 4 else 2]
+            if place.rank < 3:
+                found += ["A k=3 s=1 p=1", "A k=3 s=1 p=1 count_include_pad=false"]
             if even:
                 found += ["shuffle 2", "gn 2", "gn 2 eps=0.001"]
             if place.size > 1:
@@ -213,7 +214,7 @@ class Generator:
 
     def pooled(self, place: Place, stride: str) -> str:
         """A pooling with a stride, which gives what a padded convolution with that stride gives."""
-        return self.random.choice((f"M k=3 s={stride} p=1", f"A k=3 s={stride} p=1"))
+        return f"{self.random.choice('MA' if place.rank < 3 else 'M')} k=3 s={stride} p=1"
 
     # --- chains ----------------------------------------------------------------------------------
 
@@ -379,8 +380,8 @@ class Generator:
     def _default(self, place: Place) -> Place:
         self.line(
             self.random.choice(
-                ("default bn eps=0.001", "default ln eps=1e-6", "default drop 0.3", "default M k=3",
-                 "default relu inplace=false", "default leaky_relu 0.1",
+                ("default bn eps=0.001", "default ln eps=1e-6", "default drop p=0.3", "default M k=3",
+                 "default relu inplace=false", "default leaky_relu negative_slope=0.1",
                  f"default {'conv' if place.kind == MAP else 'linear'} {self.random.choice(_ACTIVATIONS)}",
                  f"default {'conv' if place.kind == MAP else 'linear'} nobias")
             )
@@ -503,7 +504,8 @@ class Generator:
             self.line(f"input ({channels}, {', '.join([size_name] * rank)})")
         else:
             self.line(f"input {'x'.join(map(str, (channels, *(size for _ in range(rank)))))}")
-        for rule in self.random.sample(INITS, self.random.choice((0, 0, 1, 2))):
+        rules = self.random.sample(INITS, self.random.choice((0, 0, 1, 2)))
+        for rule in {rule.split()[0].replace("fc", "linear"): rule for rule in rules}.values():
             self.line(f"init {rule}")
         if place.words and self.one_in(2):
             self.line("default conv act=act")

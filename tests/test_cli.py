@@ -25,6 +25,7 @@ def run(
         input=stdin,
         capture_output=True,
         text=not isinstance(stdin, bytes),
+        errors=None if isinstance(stdin, bytes) else "replace",
         cwd=cwd,
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), **environment},
         timeout=120,

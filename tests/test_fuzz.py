@@ -70,7 +70,7 @@ def _mutants(count: int, seed: int) -> Iterator[str]:
                     start = chance.randrange(len(other))
                     tokens[at:to] = other[start : start + chance.choice((1, 3, 20))]
                 case 5:
-                    numbers = [i for i, token in enumerate(tokens) if token[0].isdigit()]
+                    numbers = [i for i, token in enumerate(tokens) if token[:1].isdigit()]
                     if numbers:
                         tokens[chance.choice(numbers)] = str(chance.choice((0, 1, 2, 3, 5, 7, 100, 10**6, 10**12)))
             tokens = tokens or [""]

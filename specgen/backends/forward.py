@@ -81,11 +81,11 @@ class Forward:
         sign = " + " if join.kind == "add" else " * "
         total, *rest = parts
         for part in rest:
-            total = f"{total}{sign}{part}"
-            if len(total) > WIDTH - 24:
+            if len(f"{_BODY}branch10 = {total}{sign}{part}") > WIDTH:
                 name = self._fresh("out")
                 self._assign(name, total)
                 total = name
+            total = f"{total}{sign}{part}"
         return total
 
     def _sometimes(self, join: Join, arrives: str) -> str:
@@ -93,9 +93,7 @@ class Forward:
         flag, out = self._fresh("has_shortcut"), self._fresh("out")
         self.flags[flag] = join.guard
         self._assign(out, self._run(join.branches[0], arrives, out))
-        self.lines.append(f"{_BODY}if self.{flag}:")
-        self.lines.append(f"{_BODY}{INDENT}{out} = {out} + {arrives}")
-        return out
+        return f"{out} + {arrives} if self.{flag} else {out}"
 
     def _parts(self, join: Join, arrives: str) -> list[str]:
         """What each branch gives: names for long branches, in order; short last ones stay calls."""

@@ -17,9 +17,9 @@ _MODULES = ("torch", "collections", "math")
 #: The names of Python's own that emitted code may use.
 _BUILTINS = frozenset("super int float bool str range isinstance max min round len".split())
 
-#: The types that a decorator-free, annotation-only file may name.
+#: Attributes of `torch` that an architecture has no use for.
 _FORBIDDEN = frozenset(
-    "load save hub serialization jit ops classes utils package multiprocessing os sys".split()
+    ("load", "save", "hub", "serialization", "jit", "ops", "classes", "utils", "package", "multiprocessing")
 )
 
 

@@ -126,7 +126,7 @@ class SpecBlock(nn.Module):
                 continue
             kind, axis, branches = step
             arrives = x.chunk(len(branches), axis) if kind == "split" else (x,) * len(branches)
-            outs = [self._run(branch, part) for branch, part in zip(branches, arrives)]
+            outs = [self._run(branch, part) for branch, part in zip(branches, arrives, strict=True)]
             x = _join(kind, axis, outs)
         return x
 
@@ -146,17 +146,20 @@ def _join(kind: str, axis: int, parts: list[Tensor]) -> Tensor:
 def initialise(network: Network, model: nn.Module) -> None:
     """Apply the network's `init` rules, in the order of the modules."""
     modules = {type(step.layer).modules for _, step in walk(network.root)}
+
+    def classes_of(names: Iterable[str]) -> tuple[Any, ...]:
+        return tuple(_constructor(name, modules) for name in names)
+
     plan = [
-        (reach, tuple(_constructor(name, modules) for name in reach.classes))
-        for reach in initialisation.plan(network)
+        (reach, classes_of(reach.classes), classes_of(reach.biased)) for reach in initialisation.plan(network)
     ]
     for module in model.modules():
-        for reach, classes in plan:
+        for reach, classes, biased in plan:
             if isinstance(module, classes) and (not reach.depthwise or module.groups == module.in_channels):
                 weight, bias = module._parameters.get("weight"), module._parameters.get("bias")
                 if weight is not None:
                     getattr(nn.init, f"{reach.rule.function}_")(weight, **reach.rule.options)
-                if bias is not None and reach.rule.bias is not None:
+                if bias is not None and reach.rule.bias is not None and isinstance(module, biased):
                     nn.init.constant_(bias, reach.rule.bias)
                 break
 

@@ -1,11 +1,9 @@
 """Activations: functions of each value, and `softmax` over the channels."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar
 
 from specgen.layers.base import Call, Layer, Refusal
-from specgen.layers.fields import Choice, Either, Absent, Flag, Real, Whole
+from specgen.layers.fields import Absent, Choice, Either, Flag, Real, Whole
 from specgen.layers.registry import register_layer
 from specgen.shape import Shape
 

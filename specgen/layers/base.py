@@ -1,7 +1,5 @@
 """What a layer is: its options, its shape rule, its parameters, and the PyTorch call it stands for."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias
@@ -70,9 +68,7 @@ class Layer(BaseModel):
     default that is PyTorch's own is left out of the constructor call by `changed`.
     """
 
-    model_config = ConfigDict(
-        strict=True, extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True
-    )
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
 
     #: The word that names it in a spec, and other words for the same.
     word: ClassVar[str]
@@ -167,10 +163,10 @@ def need_map(x: Shape, word: str, ranks: tuple[int, ...] = (1, 2, 3)) -> None:
     wanted = "a feature map"
     if x.is_map:
         wanted += f" with {' or '.join(map(str, ranks))} spatial axes"
-    advice = "put `channels_first` in front of it" if x.channels_last and x.rank in ranks and x.rank > 1 else ""
-    raise Refusal(
-        "needs-map", f"`{word}` needs {wanted}", f"what arrives is {x.describe()}", advice=advice
+    advice = (
+        "put `channels_first` in front of it" if x.channels_last and x.rank in ranks and x.rank > 1 else ""
     )
+    raise Refusal("needs-map", f"`{word}` needs {wanted}", f"what arrives is {x.describe()}", advice=advice)
 
 
 def need_sizes(out: tuple[int, ...], x: Shape, kernel: tuple[int, ...], **options: Any) -> None:

@@ -1,7 +1,5 @@
 """Convolutions: `conv`, `dwconv`, `deconv`."""
 
-from __future__ import annotations
-
 from math import prod
 from typing import Annotated, ClassVar
 

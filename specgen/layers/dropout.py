@@ -1,7 +1,5 @@
 """Dropout: `drop`, `drop2d`, `droppath`."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from specgen.layers.base import Call, Layer, need_map

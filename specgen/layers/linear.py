@@ -1,7 +1,5 @@
 """Fully connected layers: `fc` and `linear`."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from specgen.layers.base import Call, Layer, Refusal

@@ -1,7 +1,5 @@
 """Normalisation: `bn`, `ln`, `rmsnorm`, `gn`, `instancenorm`, `lrn`."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from specgen.layers.base import Call, Layer, Refusal, need_map

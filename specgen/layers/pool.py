@@ -1,7 +1,5 @@
 """Pooling: `maxpool`, `avgpool`, `adaptive_avgpool`, `adaptive_maxpool`, `gap`."""
 
-from __future__ import annotations
-
 from typing import Annotated, ClassVar
 
 from specgen.layers.base import Argument, Call, Layer, Refusal, need_map, need_sizes, per_axis, unless

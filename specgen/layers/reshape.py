@@ -1,7 +1,5 @@
 """Layers that move, resize or pass on what arrives: `flatten`, `upsample`, `pad`, `id`, …"""
 
-from __future__ import annotations
-
 from math import floor
 from typing import Annotated, Any
 
@@ -117,8 +115,12 @@ class Upsample(Layer):
         if self.size is not None:
             return x.replace(spatial=per_axis(self.size, x, "size"))
         factors = per_axis(self.scale_factor, x, "scale_factor")  # type: ignore[arg-type]
-        if any(float(size) * float(factor) > LARGEST for size, factor in zip(x.spatial, factors, strict=True)):
-            raise Refusal("too-large", "a size is 2^31 or more", f"{times(x.spatial)} goes in", at="scale_factor")
+        if any(
+            float(size) * float(factor) > LARGEST for size, factor in zip(x.spatial, factors, strict=True)
+        ):
+            raise Refusal(
+                "too-large", "a size is 2^31 or more", f"{times(x.spatial)} goes in", at="scale_factor"
+            )
         out = tuple(
             arithmetic.opaque(floor(float(size) * float(factor)), size, factor)
             for size, factor in zip(x.spatial, factors, strict=True)

@@ -1,7 +1,5 @@
 """Layers for transformers: tokens and channels-last maps, self-attention, learned positions and scales."""
 
-from __future__ import annotations
-
 from math import gcd
 from typing import Annotated, ClassVar
 

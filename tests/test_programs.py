@@ -1,0 +1,191 @@
+"""Random specs: what is inferred, what is built and what is emitted are one network."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from programs import program
+from torch import Tensor, nn
+
+import specgen
+from specgen.backends.guard import check_source
+from specgen.backends.torch import observed_shapes
+from specgen.compiler import shipped_names
+
+torch.set_num_threads(1)
+
+#: So many in a hundred may be refused: the generator does not know all that the compiler does.
+MOST_REFUSED = 0.05
+
+
+# --- helpers -----------------------------------------------------------------------------------------
+
+
+def compiled(seed: int) -> specgen.Network | None:
+    """The network of a seed, or nothing where its spec is refused."""
+    try:
+        return specgen.compile(text=program(seed))
+    except specgen.SpecError:
+        return None
+
+
+def emitted_class(network: specgen.Network, text: str) -> type[nn.Module]:
+    """The class that an emitted file defines."""
+    names: dict[str, Any] = {"__name__": "emitted"}
+    exec(compile(text, "<emitted>", "exec", dont_inherit=True), names)
+    found: type[nn.Module] = names[network.name]
+    return found
+
+
+def seeded(make: Any, seed: int = 0) -> Any:
+    torch.manual_seed(seed)
+    return make()
+
+
+def assert_same_tensors(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> None:
+    """The same keys in the same order, and under each the same values, bit for bit."""
+    assert list(ours) == list(theirs)
+    for key, tensor in ours.items():
+        assert tensor.shape == theirs[key].shape, key
+        assert torch.equal(tensor.nan_to_num(), theirs[key].nan_to_num()), key
+
+
+def answers(model: nn.Module, x: Tensor) -> dict[str, Tensor]:
+    """What a model gives in eval and in train mode under one seed, and all its gradients."""
+    model = copy.deepcopy(model)
+    found = {}
+    model.eval()
+    with torch.no_grad():
+        found["eval"] = seeded(lambda: model(x.clone()))
+    model.train()
+    leaf = x.clone().requires_grad_()
+    out = seeded(lambda: model(leaf * 1.0))
+    found["train"] = out.detach()
+    out.square().sum().backward()
+    found["input"] = leaf.grad if leaf.grad is not None else torch.zeros(1)
+    for name, parameter in model.named_parameters():
+        found[name] = torch.zeros(1) if parameter.grad is None else parameter.grad
+    return {**found, **{f"after {key}": value for key, value in model.state_dict().items()}}
+
+
+def assert_one_network(network: specgen.Network) -> str:
+    """Inferred, built and emitted agree; what was emitted."""
+    text = network.emit()
+    check_source(text)
+    assert specgen.Network.model_validate_json(network.model_dump_json()).emit() == text
+
+    built = seeded(network.build)
+    x = torch.randn(2, *network.input_shape.sizes)
+    shapes = observed_shapes(network, copy.deepcopy(built).eval(), x.clone())
+    assert shapes == {layer.name: layer.output.sizes for layer in network.layers}
+    assert sum(parameter.numel() for parameter in built.parameters()) == network.params
+
+    emitted = seeded(emitted_class(network, text))
+    assert_same_tensors(built.state_dict(), emitted.state_dict())
+    assert list(dict(built.named_parameters())) == list(dict(emitted.named_parameters()))
+    assert_same_tensors(answers(built, x), answers(emitted, x))
+    return text
+
+
+def check_seeds(seeds: range) -> None:
+    """All of some seeds; the failures together, so that one does not hide another."""
+    refused, wrong = 0, []
+    for seed in seeds:
+        network = compiled(seed)
+        if network is None:
+            refused += 1
+            continue
+        try:
+            assert_one_network(network)
+        except Exception as error:
+            wrong.append(f"{seed}: {type(error).__name__}: {str(error)[:300]}")
+    assert not wrong, f"{len(wrong)} of {len(seeds)}:\n" + "\n".join(wrong[:20])
+    assert refused <= len(seeds) * MOST_REFUSED, f"{refused} of {len(seeds)} refused"
+
+
+def assert_tools_accept(folder: Path, cache: Path) -> None:
+    """`ruff check`, `ruff format --check` and `mypy --strict` pass on a folder, at their own defaults."""
+    run = [sys.executable, "-m"]
+    commands = [
+        [*run, "ruff", "check", "--isolated", "--no-cache", "."],
+        [*run, "ruff", "format", "--isolated", "--no-cache", "--check", "--diff", "."],
+        [*run, "mypy", "--strict", "--config-file=", f"--cache-dir={cache}", "."],
+    ]
+    for command in commands:
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, encoding="utf-8")
+        assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
+
+
+def write_all(folder: Path, texts: Iterable[tuple[str, str]]) -> int:
+    count = 0
+    for name, text in texts:
+        (folder / f"{name}.py").write_text(text, encoding="utf-8", newline="\n")
+        count += 1
+    return count
+
+
+def drawn_texts(seeds: range) -> Iterable[tuple[str, str]]:
+    for seed in seeds:
+        network = compiled(seed)
+        if network is not None:
+            yield f"drawn_{seed}", network.emit()
+
+
+def shipped_texts(names: Iterable[str]) -> Iterable[tuple[str, str]]:
+    for name in names:
+        yield f"shipped_{name}", specgen.compile(name).emit()
+
+
+# --- tests -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("first", range(0, 150, 50))
+def test_drawn_programs(first: int) -> None:
+    check_seeds(range(first, first + 50))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(1000, 6000, 250))
+def test_many_drawn_programs(first: int) -> None:
+    check_seeds(range(first, first + 250))
+
+
+def test_a_seed_always_gives_one_program() -> None:
+    assert program(7) == program(7)
+    assert len({program(seed) for seed in range(100)}) == 100
+
+
+def test_drawn_programs_have_everything() -> None:
+    words = set(" ".join(program(seed) for seed in range(400)).replace("{", " ").split())
+    from specgen.layers import registry
+
+    missing = {layer.word for layer in registry.layers() if not words & {layer.word, *layer.other_words}}
+    assert not missing
+    assert {"residual", "add", "mul", "cat", "split", "repeat", "if", "else", "when", "let", "block", "init"} <= words
+
+
+@pytest.fixture(scope="module")
+def mypy_cache(pytestconfig: pytest.Config) -> Path:
+    """Kept between runs: to read torch takes mypy longer than all that is tested here."""
+    return Path(pytestconfig.cache.mkdir("mypy"))  # type: ignore[union-attr]
+
+
+def test_tools_accept_what_is_emitted(tmp_path: Path, mypy_cache: Path) -> None:
+    assert write_all(tmp_path, drawn_texts(range(200, 242))) >= 38
+    assert write_all(tmp_path, shipped_texts(specgen.resources.names("specs", ".spec"))) >= 20
+    assert_tools_accept(tmp_path, mypy_cache)
+
+
+@pytest.mark.slow
+def test_tools_accept_much_of_what_is_emitted(tmp_path: Path, mypy_cache: Path) -> None:
+    assert write_all(tmp_path, drawn_texts(range(6000, 6400))) >= 380
+    write_all(tmp_path, shipped_texts(shipped_names()))
+    assert_tools_accept(tmp_path, mypy_cache)

@@ -1,0 +1,178 @@
+"""`import specgen`, as its users call it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Annotated
+
+import pytest
+import torch
+from torch import nn
+
+import specgen
+from specgen import Call, Layer, Refusal, Shape, SpecError, register_layer
+from specgen.cli import main
+from specgen.layers import Whole
+from specgen.layers.registry import unregister_layer
+
+TINY = "input 3x8x8\nparam width = 4\nconv width k=1 linear\n"
+
+
+def test_everything_that_is_promised_is_there() -> None:
+    assert set(specgen.__all__) <= set(dir(specgen))
+    for name in specgen.__all__:
+        assert inspect.getdoc(getattr(specgen, name)), name
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        specgen.nothing  # noqa: B018
+
+
+def test_a_network_says_what_it_is() -> None:
+    network = specgen.compile("vgg11")
+    assert repr(network) == (
+        "<Network VGG11: 3 × 224 × 224 → 1000, 132,863,336 parameters, 7,609,090,048 multiply-adds>"
+    )
+    assert (network.input_shape.sizes, network.output_shape.sizes) == ((3, 224, 224), (1000,))
+    first = network.layers[0]
+    assert (first.name, first.kind, first.params, first.macs) == ("features.0", "conv", 1792, 86_704_128)
+    assert (str(first.input), str(first.output), first.line) == ("3 × 224 × 224", "64 × 224 × 224", 13)
+    assert "features.0" in network.summary() and "7.609 G" in network.summary()
+
+
+def test_params_input_and_text() -> None:
+    assert specgen.compile(text=TINY).output_shape == Shape(4, (8, 8))
+    assert specgen.compile(text=TINY, width=6, input="3x5x5").output_shape == Shape(6, (5, 5))
+    assert specgen.compile(text=TINY, input=(3, 7, 5)).output_shape == Shape(4, (7, 5))
+    assert specgen.load("vgg11", num_classes=10, input="3x64x64", device="meta")[-1][-1].out_features == 10
+
+
+def test_a_path_object_will_do(tmp_path: Path) -> None:
+    path = tmp_path / "tiny.spec"
+    path.write_text(TINY)
+    assert specgen.compile(path).name == "Tiny"
+    assert isinstance(specgen.load(path), nn.Sequential)
+
+
+@pytest.mark.parametrize(
+    ("keywords", "code"),
+    [
+        ({"nothing": 1}, "unknown-param"),
+        ({"width": "4 5"}, "wrong-value"),
+        ({"width": float("nan")}, "wrong-value"),
+        ({"width": 2**63}, "wrong-value"),
+        ({"width": object()}, "wrong-value"),
+        ({"width": 0}, "wrong-value"),
+        ({"width": "bn"}, "value-missing"),
+        ({"variant": "big"}, "unknown-variant"),
+        ({"input": "3xx8"}, "syntax"),
+        ({"input": (3, 0)}, "not-a-shape"),
+        ({"input": (1, 2, 3, 4, 5)}, "not-a-shape"),
+        ({"input": (True, 8, 8)}, "not-a-shape"),
+    ],
+)
+def test_what_the_caller_gets_wrong_is_a_spec_error(keywords: dict[str, object], code: str) -> None:
+    with pytest.raises(SpecError) as raised:
+        specgen.compile(text=TINY, **keywords)  # type: ignore[arg-type]
+    assert raised.value.diagnostics[0].code == code
+    assert str(raised.value).startswith(f"error[{code}]: ")
+
+
+def test_source_or_text_but_not_both() -> None:
+    for arguments in ({}, {"source": "vgg11", "text": TINY}):
+        with pytest.raises(TypeError, match="either a source or text="):
+            specgen.compile(**arguments)
+
+
+def test_warnings_are_warnings() -> None:
+    with pytest.warns(specgen.SpecWarning, match="channels come first"):
+        specgen.compile(text="input 224x224x3\nconv 8")
+
+
+def test_limits_are_the_callers_to_raise() -> None:
+    text = "input 1x4x4\nrepeat 10001 { id }"
+    with pytest.raises(SpecError, match="10,000"):
+        specgen.compile(text=text)
+    assert len(specgen.compile(text=text, limits=specgen.Limits(layers=20_000)).layers) == 10_001
+
+
+def test_threads_share_the_compiler() -> None:
+    names = ["vgg11", "resnet18", "mobilenet_v2", "squeezenet1_1"] * 6
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda name: specgen.compile(name).emit(), names))
+    assert len(set(found)) == 4
+
+
+def test_dtype_and_device_are_checked() -> None:
+    assert next(specgen.load(text=TINY, dtype="float64").parameters()).dtype == torch.float64
+    assert next(specgen.load(text=TINY, dtype=torch.bfloat16).parameters()).dtype == torch.bfloat16
+    with pytest.raises(ValueError, match="no floating-point type"):
+        specgen.load(text=TINY, dtype="int8")
+    with pytest.raises(ValueError, match="knows no device"):
+        specgen.load(text=TINY, device="moon")
+
+
+def test_weights_go_onto_meta_too() -> None:
+    weights = specgen.load(text=TINY).state_dict()
+    model = specgen.load(text=TINY, device="meta", weights=weights)
+    assert torch.equal(model[0].weight, weights["0.weight"])
+
+
+class MaxOut(Layer):
+    """The largest of `pieces` neighbouring channels: a layer that no spec knows until it is registered."""
+
+    word = "fold"
+    positional = ("pieces",)
+    formula = "C / pieces"
+    example = "fold 2"
+
+    pieces: Annotated[int, Whole(1)]
+
+    def infer(self, x: Shape) -> Shape:
+        if x.channels % self.pieces:
+            raise Refusal("does-not-fold", "pieces must divide the channels", f"{x.channels}", at="pieces")
+        return x.replace(channels=x.channels // self.pieces)
+
+    def call(self, x: Shape) -> Call:
+        return Call("Conv2d", (x.channels, x.channels // self.pieces), {"kernel_size": 1})
+
+    def parameters(self, x: Shape) -> dict[str, tuple[int, ...]]:
+        out = x.channels // self.pieces
+        return {"weight": (out, x.channels, 1, 1), "bias": (out,)}
+
+
+@pytest.fixture
+def fold() -> Iterator[type[Layer]]:
+    yield register_layer(MaxOut)
+    unregister_layer(MaxOut)
+
+
+def test_a_layer_is_added_in_one_place(fold: type[Layer], capsys: pytest.CaptureFixture[str]) -> None:
+    text = "input 3x8x8\nblock half(n) { fold n }\nconv 16\nfold 2\nhalf 4\n"
+    network = specgen.compile(text=text)
+    assert network.output_shape == Shape(2, (8, 8))
+    assert network.params == sum(p.numel() for p in network.build().parameters())
+    assert "nn.Conv2d(in_channels, in_channels // n, kernel_size=1)" in network.emit()
+    assert specgen.Network.model_validate_json(network.model_dump_json()).emit() == network.emit()
+    with pytest.raises(SpecError, match="pieces must divide the channels"):
+        specgen.compile(text="input 3x8x8\nfold 2")
+    with pytest.raises(SpecError, match=r"did you mean `fold`\?"):
+        specgen.compile(text="input 3x8x8\nfoldd 2")
+    assert main(["layers", "fold"]) == 0
+    assert "a whole number ≥ 1" in capsys.readouterr().out
+
+
+def test_a_layer_is_gone_when_it_is_unregistered() -> None:
+    with pytest.raises(SpecError, match="there is no layer `fold`"):
+        specgen.compile(text="input 4x8x8\nfold 2")
+
+
+def test_two_layers_cannot_share_a_word() -> None:
+    class Other(Layer):
+        """Another convolution."""
+
+        word = "conv"
+
+    with pytest.raises(ValueError, match="already names Conv"):
+        register_layer(Other)
