@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from specgen import arithmetic, conditions
+from specgen import arithmetic, conditions, initialisation
 from specgen.draft import enter, leave
-from specgen.ir import Block, Branch, Network, Node, Parallel, Sequence, Step, macs, members, params, walk
+from specgen.ir import (
+    Block,
+    Branch,
+    InitRule,
+    Network,
+    Node,
+    Parallel,
+    Sequence,
+    Step,
+    macs,
+    members,
+    params,
+    walk,
+)
 from specgen.joins import join, share
 from specgen.layers.base import Refusal
 from specgen.names import objection
@@ -17,19 +30,53 @@ Known = dict[str, Any]
 
 def infer_again(network: Network) -> Sequence:
     """The network's root with every shape inferred; raises `ValueError` where one disagrees."""
-    for name, value in network.settings.items():
-        if not isinstance(value, (bool, int, float, str, tuple, list)):
-            raise ValueError(f"{name}: {value!r} is not a number, a word or a tuple")
+    _check_spelling("the network", network.name)
+    for name in network.settings:
+        _check_spelling("a param", name, local=True)
+    for name in network.fixed:
+        if name not in network.settings:
+            raise ValueError(f"{name} is no param")
     root = _sequence(network.root, network.input_shape, network.settings)
+    for rule in network.init:
+        _check_init(rule)
+    for reach in initialisation.plan(network):
+        _check_reach(reach)
     steps = [step for _, step in walk(root)]
     if sum(map(params, steps)) >= LARGEST_TOTAL or sum(map(macs, steps)) >= LARGEST_TOTAL:
         raise ValueError("the network is too large")
     return root
 
 
+def _check_spelling(what: str, name: str, *, local: bool = False) -> None:
+    why = objection(name, local=local)
+    if why or not (name.isascii() and name.isidentifier()):
+        raise ValueError(f"{name!r} cannot name {what}" + (f": it is {why}" if why else ""))
+
+
+def _check_init(rule: InitRule) -> None:
+    function = initialisation.FUNCTIONS.get(rule.function)
+    if function is None or rule.kind not in initialisation.kinds().values():
+        raise ValueError(f"there is no `init {rule.kind} {rule.function}`")
+    if not set(function.required) <= rule.options.keys() <= function.options.keys():
+        raise ValueError(f"{rule.function} takes {', '.join(function.options) or 'no options'}")
+    for name, value in rule.options.items():
+        try:
+            function.options[name].check(value)
+        except ValueError:
+            raise ValueError(f"{name} must be {function.options[name].describe()}") from None
+
+
+def _check_reach(reach: initialisation.Reach) -> None:
+    for path, step in reach.steps:
+        weight = step.layer.parameters(step.input).get("weight")
+        if weight is not None and not initialisation.fits(reach.rule.function, len(weight)):
+            raise ValueError(f"{reach.rule.function} cannot fill the weight of {path}")
+
+
 def _node(node: Any, shape: Shape, known: Known) -> Any:
     if node.guard and (
-        conditions.canonical(node.guard) != node.guard
+        not conditions.names_in([node.guard])
+        or conditions.canonical(node.guard) != node.guard
         or conditions.holds(node.guard, known) is (isinstance(node, Parallel) and len(node.branches) == 1)
     ):
         raise ValueError(f"{node.guard!r} is not the condition for this to be here")
@@ -57,6 +104,12 @@ def _sequence(sequence: Sequence, shape: Shape, known: Known) -> Sequence:
 def _block(block: Block, shape: Shape, known: Known) -> Block:
     _agree(block, "takes", block.input, shape)
     _check_traces(block.name, block.arguments, known)
+    for name in block.arguments:
+        _check_spelling("an argument", name, local=True)
+    if "in_channels" in block.arguments or not block.defaults.keys() <= block.arguments.keys():
+        raise ValueError(f"{block.name}: these are no arguments of a block")
+    if any(isinstance(value, (str, tuple)) for value in block.defaults.values()):
+        raise ValueError(f"{block.name}: a default is a number or a boolean")
     taken: set[str] = set()
     for child in members(block.steps):
         _check_name(child.name, None, taken)

@@ -232,9 +232,9 @@ def _show(expression: Expression) -> tuple[str, int]:
         case Opaque(value):
             return _show(value)
         case float():
-            return decimal(expression), 9 if expression >= 0 else 2
+            return decimal(expression), 9
         case int():
-            return repr(expression), 9 if expression >= 0 else 2
+            return repr(expression), 9
     raise AssertionError(expression)
 
 
@@ -255,8 +255,13 @@ def substitute(expression: Expression, known: dict[str, Any]) -> Expression:
             if parts == (left, right):
                 return expression
             # Sizes stay a product, `8 * 16 * 16`; what had a name is worked out.
-            worked_out = _all_numbers(parts) and (_has_symbol(left) or _has_symbol(right))
-            return _compute(operator, *parts) if worked_out else Operation(operator, *parts)
+            replaced = Operation(operator, *parts)
+            if names(replaced) or not (_has_symbol(left) or _has_symbol(right)):
+                return replaced
+            try:
+                return _worked_out(replaced)
+            except ArithmeticError:
+                return replaced
         case Application(function, arguments):
             inside = tuple(substitute(argument, known) for argument in arguments)
             return _call(function, inside) if _all_numbers(inside) else Application(function, inside)
@@ -365,7 +370,7 @@ def read(text: str) -> Expression:
 
 def from_ast(node: ast.expr) -> Expression:
     match node:
-        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool):
+        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool) and _is_finite(value):
             return value
         case ast.Name(id=name):
             return Symbol(name)
@@ -380,6 +385,10 @@ def from_ast(node: ast.expr) -> Expression:
         ) if name in _FUNCTIONS:
             return Application(name, tuple(map(from_ast, arguments)))
     return _unreadable()
+
+
+def _is_finite(value: int | float) -> bool:
+    return isinstance(value, int) or math.isfinite(value)
 
 
 def _unreadable() -> Expression:

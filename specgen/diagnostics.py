@@ -91,6 +91,9 @@ def nearest(word: str, known: Iterable[str], count: int = 1) -> list[str]:
             by_folded.setdefault(name.casefold(), name)
     if len(word) > _LONGEST_COMPARED:
         return []
+    for name in list(by_folded.values()):
+        if len(name.partition("_")[0]) >= 4:  # `kernl` is near the beginning of `kernel_size`
+            by_folded.setdefault(name.casefold().partition("_")[0], name)
     found = get_close_matches(word.casefold(), by_folded, count, 0.65)
     return [by_folded[name] for name in found]
 

@@ -110,8 +110,9 @@ class _Elaborator(Evaluation):
         if self.depth > 2 * self.limits.depth:
             title = f"blocks and braces are nested more than {2 * self.limits.depth} deep"
             self.fail("too-deep", title, body.span, "the limit is reached here")
+        self._spend(body.span, len(scope.values) // 32)
         for statement in body.statements:
-            self._spend(statement.span, 1 + _written(statement) // 32 + len(scope.values) // 128)
+            self._spend(statement.span, 1 + _written(statement) // 32)
             self._statement(statement, scope)
         self.depth -= 1
 
@@ -256,7 +257,7 @@ class _Elaborator(Evaluation):
             self.fail(
                 "value-missing",
                 f"`{statement.function.text}` needs `{missing[0]}`",
-                statement.span,
+                statement.function.span,
                 "not given here",
             )
         bias = values.pop("bias", None)
@@ -622,8 +623,8 @@ def _projection(arrived: Shape, output: Shape) -> str:
     assert conv is not None
     if not (arrived.is_map and arrived.rank == output.rank and not output.channels_last):
         return ""
-    strides = tuple(-(-int(size) // int(out)) for size, out in zip(arrived.spatial, output.spatial, strict=True))
-    stride: Any = collapse(strides)
+    sizes = zip(arrived.spatial, output.spatial, strict=True)
+    stride: Any = collapse(tuple(-(-int(size) // int(out)) for size, out in sizes))
     try:
         made = conv(out_channels=int(output.channels), kernel_size=1, stride=stride).infer(arrived)  # type: ignore[call-arg]
     except Refusal:
@@ -631,4 +632,5 @@ def _projection(arrived: Shape, output: Shape) -> str:
     if made.sizes != output.sizes:
         return ""
     step = "" if stride == 1 else f" s={describe(stride)}"
-    return f"give the shortcut a projection: `}} else {{ conv {describe(output.channels)} k=1{step} linear }}`"
+    line = f"conv {describe(output.channels)} k=1{step} linear"
+    return f"give the shortcut a projection: `}} else {{ {line} }}`"

@@ -38,7 +38,8 @@ class Evaluation:
         self, code: str, title: str, span: Span, label: str = "", *help_: str, also: Label | None = None
     ) -> Diagnostic:
         """One error; where it happened is told from the innermost block or turn outwards."""
-        labels = (Label(span, label), *((also,) if also else ()), *reversed(self.within))
+        within = self.within if len(self.within) <= 8 else self.within[:2] + self.within[-6:]
+        labels = (Label(span, label), *((also,) if also else ()), *reversed(within))
         return Diagnostic(code, title, labels, tuple(text for text in help_ if text), source=self.source)
 
     def fail(
@@ -107,7 +108,14 @@ class Evaluation:
     def shape_of(self, expr: syntax.Expr, scope: Scope) -> Shape:
         """The shape that `input` or `expect` names."""
         value = self.value(expr, scope)
-        sizes = []
+        sizes: list[int] = []
+        if isinstance(value, tuple) and not 1 <= len(value) <= 4:
+            self.fail(
+                "not-a-shape",
+                "a shape has channels and up to three spatial sizes",
+                expr.span,
+                f"this has {len(value)} sizes",
+            )
         parts = expr.items if isinstance(expr, syntax.TupleOf) else (expr,) * 4
         for size, part in zip(value if isinstance(value, tuple) else (value,), parts, strict=False):
             if isinstance(size, bool) or not isinstance(size, (int, float)) or size != int(size):
@@ -120,16 +128,9 @@ class Evaluation:
                     f"this is {describe(size)}",
                 )
             sizes.append(size if isinstance(size, int) else int(size))
-            if prod(sizes) >= LARGEST_TOTAL:
-                title = "a tensor has 2^63 values or more"
-                self.fail("too-large", title, expr.span, f"this is {times(tuple(sizes))}")
-        if not 1 <= len(sizes) <= 4:
-            self.fail(
-                "not-a-shape",
-                "a shape has channels and up to three spatial sizes",
-                expr.span,
-                f"this has {len(sizes)} sizes",
-            )
+        if prod(sizes) >= LARGEST_TOTAL:
+            title = "a tensor has 2^63 values or more"
+            self.fail("too-large", title, expr.span, f"this is {times(tuple(sizes))}")
         return Shape.of_sizes(tuple(sizes))
 
     def arrived(self, span: Span) -> Shape:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cached_property
-from math import prod
+from math import isfinite, prod
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from pydantic import (
@@ -25,7 +25,7 @@ from specgen import arithmetic
 from specgen.joins import JoinKind
 from specgen.layers import registry
 from specgen.layers.base import Call, Layer
-from specgen.shape import Shape, ShapeField
+from specgen.shape import LARGEST_TOTAL, Shape, ShapeField
 
 if TYPE_CHECKING:
     import os
@@ -49,12 +49,21 @@ def _layer_from_json(value: Any) -> Layer:
     layer = registry.find(kind) if isinstance(kind, str) else None
     if layer is None:
         raise ValueError(f"{kind!r} is no kind of layer")
-    for name, text in written.items() if isinstance(written, dict) else ():
-        number = options.get(name)
-        if not isinstance(number, (int, float)) or not isinstance(text, str):
-            raise ValueError(f"{name} is not a number that can be written as {text!r}")
-        options[name] = arithmetic.traced(number, arithmetic.read(text))
+    if not isinstance(written, dict):
+        raise ValueError("`written` is an object")
+    for name, text in written.items():
+        options[name] = _written(name, options.get(name), text)
     return layer(**options)
+
+
+def _written(name: str, number: Any, text: Any) -> Any:
+    """A number with what it was computed from, which mentions some name."""
+    if not arithmetic.is_number(number) or not isinstance(text, str):
+        raise ValueError(f"{name} is not a number with what it was computed from")
+    expression = arithmetic.read(text)
+    if not arithmetic.names(expression):
+        raise ValueError(f"{name} is not computed from anything")
+    return arithmetic.traced(number, expression)
 
 
 def _layer_to_json(layer: Layer) -> dict[str, Any]:
@@ -70,19 +79,33 @@ def _layer_to_json(layer: Layer) -> dict[str, Any]:
 LayerField = Annotated[Layer, PlainValidator(_layer_from_json), PlainSerializer(_layer_to_json)]
 
 
+def _value(value: Any) -> Any:
+    """What a name in a spec can stand for: a number, a boolean, a word, or a tuple of them."""
+    match value:
+        case bool():
+            return value
+        case int() if abs(value) < LARGEST_TOTAL:
+            return value
+        case float() if isfinite(value):
+            return value
+        case str() if value.isascii() and value.isidentifier() and len(value) <= 200:
+            return value
+        case tuple() | list():
+            return tuple(map(_value, value))
+    raise ValueError("it is no number, word, boolean or tuple of them")
+
+
+Value = Annotated[Any, PlainValidator(_value)]
+
+
 def _arguments_from_json(value: Any) -> dict[str, Any]:
     """A block's arguments: a value each, or a number with the expression it was computed from."""
     if not isinstance(value, dict):
         raise ValueError("arguments are an object")
-    found = {}
-    for name, one in value.items():
-        if isinstance(one, dict):
-            number, text = one.get("value"), one.get("written")
-            if not isinstance(number, (int, float)) or not isinstance(text, str):
-                raise ValueError(f"{name} is not a number with what it was computed from")
-            one = arithmetic.traced(number, arithmetic.read(text))
-        found[name] = tuple(one) if isinstance(one, list) else one
-    return found
+    return {
+        name: _written(name, one.get("value"), one.get("written")) if isinstance(one, dict) else _value(one)
+        for name, one in value.items()
+    }
 
 
 def _arguments_to_json(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -144,7 +167,7 @@ class Block(Node):
     block: Identifier
     arguments: Arguments = {}
     #: The arguments' values where a use does not give them.
-    defaults: dict[Identifier, Any] = {}
+    defaults: dict[Identifier, Value] = {}
     steps: tuple[Member, ...]
 
 
@@ -221,7 +244,7 @@ class Network(BaseModel):
     name: Identifier
     description: str = ""
     source: str = ""
-    settings: dict[Identifier, Any] = {}
+    settings: dict[Identifier, Value] = {}
     fixed: tuple[Identifier, ...] = ()
     init: tuple[InitRule, ...] = ()
     root: Sequence

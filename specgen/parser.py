@@ -17,7 +17,6 @@ from specgen.limits import DEFAULT_LIMITS, Limits
 from specgen.source import Source, Span
 from specgen.syntax_errors import explain, unexpected_text
 
-
 #: Characters of a name.
 LONGEST_NAME = 200
 

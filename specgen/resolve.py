@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from specgen import initialisation, options, syntax
@@ -42,13 +44,19 @@ ELSEWHERE = {
     "strides": "stride", "pad": "padding", "pads": "padding", "dilations": "dilation",
     "dilation_rate": "dilation", "group": "groups", "use_bias": "bias", "rate": "p", "prob": "p",
     "activation": "act", "normalization": "norm", "dropout": "drop", "epsilon": "eps",
+    "he_normal": "kaiming_normal", "he_uniform": "kaiming_uniform", "kaiming": "kaiming_normal",
+    "glorot_normal": "xavier_normal", "glorot_uniform": "xavier_uniform", "xavier": "xavier_uniform",
+    "truncated_normal": "trunc_normal", "batch": "bn", "layer": "ln",
 }  # fmt: skip
 
-#: Options that other libraries take and that are worked out here.
+#: Options of other libraries: what follows from what arrives, and what is the size that a layer takes.
 INFERRED = frozenset(
-    "in_channels in_features num_features normalized_shape num_channels input_shape units filters"
-    " out_channels out_features".split()
+    "in_channels in_features num_features normalized_shape num_channels input_shape in_dim input_size".split()
 )
+SIZES = frozenset("units filters out_channels out_features out_dim channels features".split())
+
+#: The most mistakes that are reported in one go.
+MOST = 20
 
 
 def resolve(source: Source, spec: syntax.Spec, given_words: Iterable[str] = ()) -> list[Diagnostic]:
@@ -61,6 +69,10 @@ class _Resolver:
         self.source = source
         self.spec = spec
         self.found: dict[tuple[Span, str], Diagnostic] = {}
+        #: Where each block is defined, and those whose body is being read.
+        self.blocks = {name.text: name.span for name in _block_names(spec.body)}
+        self.open_blocks: list[str] = []
+        self.params = {s.name.text for s in spec.body.statements if isinstance(s, syntax.Param)}
         #: Words that mean themselves.
         self.words = {*registry.option_words(), *options.all_flags(), *registry.words(), *given_words}
 
@@ -68,8 +80,12 @@ class _Resolver:
         statements = self.spec.body.statements
         self._collect_words(statements)
         self._unique(statements)
+        self._input_first(statements)
         self._body(self.spec.body, {}, {}, top=True)
-        return [self.found[key] for key in sorted(self.found)]
+        found = [self.found[key] for key in sorted(self.found)][:MOST]
+        if len(self.found) > MOST:
+            found[-1] = replace(found[-1], notes=(f"only the first {MOST} mistakes are shown",))
+        return found
 
     def problem(
         self, code: str, title: str, span: Span, label: str = "", *help_: str, also: Label | None = None
@@ -77,14 +93,18 @@ class _Resolver:
         labels = (Label(span, label), *((also,) if also else ()))
         self.found.setdefault((span, code), Diagnostic(code, title, labels, help_, source=self.source))
 
+    @property
+    def enough(self) -> bool:
+        """Whether there are so many mistakes that more need no thought."""
+        return len(self.found) > 5 * MOST
+
     # --- declarations ----------------------------------------------------------------------------
 
     def _collect_words(self, statements: tuple[syntax.Statement, ...]) -> None:
         """A bare word that a param or a variant is given is a word from then on."""
-        params = {statement.name.text for statement in statements if isinstance(statement, syntax.Param)}
         for statement in statements:
             match statement:
-                case syntax.Param(value=syntax.Name(text)) if text not in params:
+                case syntax.Param(value=syntax.Name(text)) if text not in self.params:
                     self.words.add(text)
                 case syntax.Variant(settings=settings):
                     for setting in settings:
@@ -94,22 +114,36 @@ class _Resolver:
     def _unique(self, statements: tuple[syntax.Statement, ...]) -> None:
         """What may be said once in a file."""
         first: dict[str, Span] = {}
+        kinds = initialisation.kinds()
         for statement in statements:
             match statement:
-                case syntax.NetworkName():
+                case syntax.NetworkName(span=span):
                     key, what = "network", "`network`"
-                case syntax.Input():
+                case syntax.Input(span=span):
                     key, what = "input", "`input`"
-                case syntax.Variant(name=name):
-                    key, what = f"variant {name.text.casefold()}", f"variant `{name.text}`"
-                case syntax.Init(kind=kind):
-                    key = f"init {initialisation.kinds().get(kind.text, kind.text)}"
-                    what = f"`init` for `{kind.text}`"
+                case syntax.Variant(name=syntax.Name(text, span)):
+                    key, what = f"variant {text.casefold()}", f"variant `{text}`"
+                case syntax.Init(kind=syntax.Name(text, span)):
+                    key, what = f"init {kinds.get(text, text)}", f"`init` for `{text}`"
                 case _:
                     continue
             if key in first:
-                self._twice(what, statement.span, first[key])
-            first.setdefault(key, statement.span)
+                self._twice(what, span, first[key])
+            first.setdefault(key, span)
+
+    def _input_first(self, statements: tuple[syntax.Statement, ...]) -> None:
+        """`input` stands above all layers."""
+        layer: Span | None = None
+        for statement in statements:
+            if isinstance(statement, (syntax.Apply, syntax.Group, syntax.Parallel, syntax.Residual)):
+                layer = layer or statement.span
+            elif isinstance(statement, syntax.Input) and layer is None:
+                return
+            elif isinstance(statement, syntax.Input) and layer is not None:
+                also = Label(layer, "this layer stands above it", primary=False)
+                title = "`input` comes before the first layer"
+                self.problem("input-too-late", title, statement.span, "move it up", also=also)
+                return
 
     def _twice(self, what: str, span: Span, first: Span) -> None:
         also = Label(first, "the first one is here", primary=False)
@@ -137,7 +171,8 @@ class _Resolver:
         ):
             why = "an argument of `specgen.load`"
         if why and not (what == "label" and why in ("a layer", "a flag")):
-            self.problem("name-taken", f"`{name.text}` cannot name a {what}", name.span, f"it is {why}")
+            title = f"`{name.text}` cannot name {'an' if what == 'argument' else 'a'} {what}"
+            self.problem("name-taken", title, name.span, f"it is {why}")
 
     # --- statements ------------------------------------------------------------------------------
 
@@ -157,10 +192,10 @@ class _Resolver:
             if not top and isinstance(
                 statement, (syntax.NetworkName, syntax.Input, syntax.Param, syntax.Variant, syntax.Init)
             ):
-                word = self.source.text[statement.span.start : statement.span.end].split()[0]
-                self.problem(
-                    "not-here", f"`{word}` belongs at the top level", statement.span, "this is inside braces"
-                )
+                start = statement.span.start
+                word = self.source.text[start : statement.span.end].split()[0]
+                span = Span(start, start + len(word))
+                self.problem("not-here", f"`{word}` belongs at the top level", span, "this is inside braces")
             label = getattr(statement, "label", None)
             if label is not None:
                 self._label(label, labels)
@@ -212,6 +247,10 @@ class _Resolver:
         labels.setdefault(label.text, label.span)
 
     def _default(self, default: syntax.Default, names: dict[str, Span], blocks: Mapping[str, Any]) -> None:
+        if default.layer.text in blocks:
+            title = f"`default` is for layers, and `{default.layer.text}` is a block"
+            self.problem("no-default", title, default.layer.span, "", "give its argument a default: `c=64`")
+            return
         layer = self._layer(default.layer, {})
         if layer is None:
             return
@@ -232,7 +271,7 @@ class _Resolver:
             self._unknown(init.kind, "kind of layer", kinds)
         function = initialisation.FUNCTIONS.get(init.function.text.removesuffix("_"))
         if init.function.text not in initialisation.FUNCTIONS:
-            self._unknown(init.function, "function of `torch.nn.init`", initialisation.FUNCTIONS)
+            self._unknown(init.function, "function", initialisation.FUNCTIONS, of="torch.nn.init")
         seen: dict[str, Span] = {}
         for argument in init.arguments:
             if not isinstance(argument, syntax.Option):
@@ -244,25 +283,24 @@ class _Resolver:
             seen[name] = argument.span
             if function is not None and name != "bias" and name not in function.options:
                 known = (*function.options, "bias")
-                self._unknown(argument.name, f"option of `{init.function.text}`", known)
+                self._unknown(argument.name, "option", known, of=init.function.text)
             elif function is not None and name != "bias":
                 from specgen.layers.fields import words_of
 
                 kind = function.options[name]
-                self._expr(argument.value, names, extra=words_of(kind))
+                self._expr(argument.value, names, extra=words_of(kind), of=name)
             else:
                 self._expr(argument.value, names)
 
     def _variant(self, variant: syntax.Variant, names: Mapping[str, Span]) -> None:
-        self._check_new(variant.name, "network")
-        params = {s.name.text for s in self.spec.body.statements if isinstance(s, syntax.Param)}
+        self._check_new(variant.name, "variant")
         seen: dict[str, Span] = {}
         for setting in variant.settings:
             if not isinstance(setting, syntax.Option):
                 self.problem("no-value-here", "a variant sets params", setting.span, "write param=value")
                 continue
-            if setting.name.text not in params:
-                self._unknown(setting.name, "param", params)
+            if setting.name.text not in self.params:
+                self._unknown(setting.name, "param", self.params)
             if setting.name.text in seen:
                 self._twice(f"`{setting.name.text}`", setting.span, seen[setting.name.text])
             seen[setting.name.text] = setting.span
@@ -287,12 +325,13 @@ class _Resolver:
                 optional = name.span
                 self._expr(default, inside)
             elif optional is not None:
-                self.problem(
-                    "argument-order", "an argument without a default comes before those with one",
-                    name.span, also=Label(optional, "this one has a default", primary=False),
-                )  # fmt: skip
+                title = "an argument without a default comes before those with one"
+                also = Label(optional, "this one has a default", primary=False)
+                self.problem("argument-order", title, name.span, "this one has none", also=also)
             self._declare(name, inside, arguments, "argument")
+        self.open_blocks.append(block.name.text)
         self._body(block.body, inside, blocks)
+        self.open_blocks.pop()
         blocks[block.name.text] = block
 
     def _residual(
@@ -309,9 +348,22 @@ class _Resolver:
 
     # --- lines -----------------------------------------------------------------------------------
 
-    def _layer(self, word: syntax.Name, blocks: Mapping[str, Any]) -> type[Layer] | None:
+    def _layer(
+        self, word: syntax.Name, blocks: Mapping[str, Any], names: Mapping[str, Span] = MappingProxyType({})
+    ) -> type[Layer] | None:
         layer = registry.find(word.text)
-        if layer is None:
+        if layer is None and word.text in self.open_blocks:
+            title = f"block `{word.text}` cannot use itself"
+            self.problem("unknown-layer", title, word.span, "", "say how often with `repeat`")
+        elif layer is None and self.blocks.get(word.text, word.span) > word.span:
+            also = Label(self.blocks[word.text], "this is below", primary=False)
+            title = f"block `{word.text}` is defined below its use"
+            self.problem("unknown-layer", title, word.span, "it is not known here", also=also)
+        elif layer is None and word.text in names:
+            title = f"`{word.text}` is a value, and a line starts with a layer or a block"
+            also = Label(names[word.text], "it is defined here", primary=False)
+            self.problem("unknown-layer", title, word.span, also=also)
+        elif layer is None:
             self._unknown(word, "layer" if not blocks else "layer or block", (*registry.words(), *blocks))
         return layer
 
@@ -322,7 +374,7 @@ class _Resolver:
         if block is not None:
             self._block_use(line, block, names)
             return
-        layer = self._layer(line.word, blocks)
+        layer = self._layer(line.word, blocks, names)
         if layer is not None:
             self._arguments(line.word.text, layer, line.arguments, names)
 
@@ -340,10 +392,13 @@ class _Resolver:
                     continue
                 is_option = option in options.TRIM or option in layer.model_fields
                 words = options.values(option, layer) if is_option else frozenset()
-                self._expr(argument.value, names, extra=words)
+                self._expr(argument.value, names, extra=words, of=argument.name.text)
             elif isinstance(argument, syntax.Name) and argument.text not in names:
                 if argument.text not in flags:
-                    self._unknown_flag(word, layer, argument, names)
+                    if self._spaced_call(argument):
+                        return
+                    self._unknown_flag(word, layer, argument, names, by_position < len(layer.positional))
+                    by_position += 1
                     continue
                 option = flags[argument.text][0]
             else:
@@ -358,6 +413,14 @@ class _Resolver:
                 self.problem("option-twice", title, argument.span, "this is the second", also=also)
             seen.setdefault(option, argument.span)
 
+    def _spaced_call(self, name: syntax.Name) -> bool:
+        """Whether this is a function with a space behind it; says so."""
+        spaced = name.text in FUNCTIONS and self.source.text[name.span.end :].lstrip(" ").startswith("(")
+        if spaced:
+            title = "a call has no space before its parenthesis"
+            self.problem("unknown-word", title, name.span, "", f"write `{name.text}(…)`")
+        return spaced
+
     def _too_many(self, word: str, layer: type[Layer], argument: syntax.Expr) -> None:
         takes = (
             f"`{layer.positional[0]}` by position, and nothing more"
@@ -365,7 +428,8 @@ class _Resolver:
             else "no value by position"
         )
         text = self.source.text[argument.span.start : argument.span.end]
-        help_ = (f"for a kernel of {text}, write `k={text}`",) if "kernel_size" in layer.model_fields else ()
+        windowed = "k" in layer.short and isinstance(argument, (syntax.Number, syntax.TupleOf))
+        help_ = (f"for a kernel of {text}, write `k={text}`",) if windowed else ()
         self.problem(
             "too-many-values", f"`{word}` takes {takes}", argument.span, "this is one too many", *help_
         )
@@ -379,7 +443,7 @@ class _Resolver:
             if isinstance(argument, syntax.Option):
                 name, value = argument.name.text, argument.value
                 if name not in arguments:
-                    self._unknown(argument.name, f"argument of `{block.name.text}`", arguments, also)
+                    self._unknown(argument.name, "argument", arguments, also, of=block.name.text)
                     continue
             elif by_position < len(arguments):
                 name, value = arguments[by_position], argument
@@ -397,19 +461,27 @@ class _Resolver:
         ]
         if missing:
             title = f"`{block.name.text}` needs {listed(missing)}"
-            self.problem("value-missing", title, line.span, "not given here", also=also)
+            self.problem("value-missing", title, line.word.span, "not given here", also=also)
 
     def _expr(
-        self, expr: syntax.Expr, names: Mapping[str, Span], extra: Iterable[str] = (), *, words: bool = False
-    ) -> None:
-        """Check an expression's names; `extra` words are fine too, and with `words` any bare word is."""
+        self, expr: syntax.Expr, names: Mapping[str, Span], extra: Collection[str] = (), *,
+        words: bool = False, of: str = "",
+    ) -> None:  # fmt: skip
+        """Check an expression's names; `extra` words are fine too, and with `words` any bare word is.
+
+        `of` is the option that the expression is the value of.
+        """
         match expr:
             case syntax.Name(text=text):
-                if not words and text not in names and text not in self.words and text not in extra:
-                    self._unknown(expr, "name", (*names, *(extra or self.words)))
+                if words or text in names or text in self.words or text in extra:
+                    pass
+                elif extra:
+                    self._unknown(expr, "value", (*sorted(extra), *names), of=of)
+                else:
+                    self._unknown(expr, "name", names)
             case syntax.TupleOf(items=items):
                 for item in items:
-                    self._expr(item, names, extra)
+                    self._expr(item, names, extra, words=words, of=of)
             case syntax.Prefix(operand=operand):
                 self._expr(operand, names, extra)
             case syntax.Chain(first=first, rest=rest):
@@ -423,8 +495,11 @@ class _Resolver:
 
     # --- what to say -----------------------------------------------------------------------------
 
-    def _unknown(self, name: syntax.Name, what: str, known: Iterable[str], also: Label | None = None) -> None:
-        known = list(known)
+    def _unknown(
+        self, name: syntax.Name, what: str, known: Iterable[str], also: Label | None = None, of: str = ""
+    ) -> None:
+        """Say that there is no such layer, name, option `of` something, …, and what is nearest."""
+        known = [] if self.enough else list(known)
         word = name.text
         ours = ELSEWHERE.get(word.casefold())
         help_: list[str] = []
@@ -437,28 +512,26 @@ class _Resolver:
         elif len(known) <= 8 and known:
             help_ = [f"known here: {listed(known)}"]
         code = f"unknown-{what.split()[0]}"
-        self.problem(code, f"there is no {what} `{word}`", name.span, "", *help_, also=also)
+        title = f"`{of}` has no {what} `{word}`" if of else f"there is no {what} `{word}`"
+        self.problem(code, title, name.span, "", *help_, also=also)
 
     def _unknown_option(self, word: str, layer: type[Layer], name: syntax.Name) -> None:
         known = options.option_names(layer)
         ours = ELSEWHERE.get(name.text.casefold())
-        if name.text in INFERRED and layer.positional:
-            help_ = [f"the size is written without a name: `{layer.example}`"]
+        if name.text in SIZES and layer.positional:
+            help_ = f"the size is written without a name: `{layer.example}`"
         elif name.text in INFERRED:
-            help_ = ["leave it out: it follows from what arrives"]
-        elif name.text.startswith("in_"):
-            help_ = ["leave it out: it follows from what arrives"]
+            help_ = "leave it out: it follows from what arrives"
         elif ours in known:
-            help_ = [f"here that is called `{ours}`"]
-        elif near := nearest(name.text, known):
-            help_ = [f"did you mean `{near[0]}`?"]
+            help_ = f"here that is called `{ours}`"
+        elif near := nearest(name.text, () if self.enough else known):
+            help_ = f"did you mean `{near[0]}`?"
         else:
-            help_ = []
-        help_.append(f"`{word}` takes {_listed_options(layer)}")
-        self.problem("unknown-option", f"`{word}` has no option `{name.text}`", name.span, "", *help_)
+            help_ = f"`{word}` takes {_listed_options(layer)}"
+        self.problem("unknown-option", f"`{word}` has no option `{name.text}`", name.span, "", help_)
 
     def _unknown_flag(
-        self, word: str, layer: type[Layer], name: syntax.Name, names: Mapping[str, Span]
+        self, word: str, layer: type[Layer], name: syntax.Name, names: Mapping[str, Span], takes_value: bool
     ) -> None:
         flags = options.flags(layer)
         choices = [option for option in layer.model_fields if name.text in options.values(option, layer)]
@@ -468,8 +541,12 @@ class _Resolver:
             help_ = (f"write `{choices[0]}={name.text}`",)
         elif ours in flags:
             help_ = (f"here that is called `{ours}`",)
-        elif near := nearest(name.text, (*flags, *names)):
+        elif registry.find(name.text) is not None:
+            help_ = (f"it is a layer of its own: write `;` in front of `{name.text}`",)
+        elif near := nearest(name.text, () if self.enough else (*flags, *names)):
             help_ = (f"did you mean `{near[0]}`?",)
+        elif takes_value:
+            help_ = (f"if it is meant to be a number, define it above: `param {name.text} = 64`",)
         elif flags:
             help_ = (f"`{word}` knows {listed(sorted(flags))}",)
         else:
@@ -477,10 +554,19 @@ class _Resolver:
         self.problem("unknown-word", f"`{name.text}` means nothing to `{word}`", name.span, "", *help_)
 
 
+def _block_names(body: syntax.Body) -> Iterator[syntax.Name]:
+    """The names of the blocks that a body defines, outside all braces in it."""
+    for statement in body.statements:
+        if isinstance(statement, syntax.Block):
+            yield statement.name
+
+
 def _listed_options(layer: type[Layer]) -> str:
-    """The options of a layer with their defaults."""
+    """The options of a layer with their defaults, what it takes by position first."""
     shown = []
-    for name, field in layer.model_fields.items():
+    fields = layer.model_fields
+    for name in (*layer.positional, *(name for name in fields if name not in layer.positional)):
+        field = fields[name]
         default = field.default
         if field.is_required():
             shown.append(name)

@@ -10,7 +10,7 @@ from specgen.source import Span
 # --- expressions ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Number:
     """`64`, `0.5`, `true`."""
 
@@ -18,7 +18,7 @@ class Number:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Name:
     """A name: a param, a `let`, a block argument, or a word that means itself."""
 
@@ -26,14 +26,14 @@ class Name:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Channels:
     """`in`: the number of channels that arrive."""
 
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TupleOf:
     """`(1, 7)` or `3x224x224`."""
 
@@ -41,7 +41,7 @@ class TupleOf:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Chain:
     """Operators of one precedence, from the left: `a + b - c`, `a and b and c`."""
 
@@ -50,7 +50,7 @@ class Chain:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Prefix:
     """`- a` or `not a`; signs that cancel are already gone."""
 
@@ -59,7 +59,7 @@ class Prefix:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class FunctionCall:
     """`min(a, b)`."""
 
@@ -71,7 +71,7 @@ class FunctionCall:
 Expr: TypeAlias = Number | Name | Channels | TupleOf | Chain | Prefix | FunctionCall
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Option:
     """`name=value`."""
 
@@ -89,7 +89,7 @@ Argument: TypeAlias = Expr | Option
 # --- statements ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class NetworkName:
     """`network NAME`."""
 
@@ -97,7 +97,7 @@ class NetworkName:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Input:
     """`input SHAPE`."""
 
@@ -105,7 +105,7 @@ class Input:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Expect:
     """`expect SHAPE`."""
 
@@ -113,7 +113,7 @@ class Expect:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Param:
     """`param NAME = expr`."""
 
@@ -122,7 +122,7 @@ class Param:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Let:
     """`let NAME = expr`."""
 
@@ -131,7 +131,7 @@ class Let:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Default:
     """`default LAYER option…`."""
 
@@ -140,7 +140,7 @@ class Default:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Init:
     """`init KIND FUNCTION option…`."""
 
@@ -150,7 +150,7 @@ class Init:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Variant:
     """`variant NAME param=value …`."""
 
@@ -159,7 +159,7 @@ class Variant:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Block:
     """`block NAME(arg, arg=expr, …) { … }`."""
 
@@ -169,7 +169,7 @@ class Block:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Apply:
     """A layer or a block by name: `conv 64 k=3 bn`, with its label if it has one."""
 
@@ -179,7 +179,7 @@ class Apply:
     label: Name | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Group:
     """`NAME: { … }`."""
 
@@ -188,7 +188,7 @@ class Group:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Repeat:
     """`repeat expr as NAME { … }`."""
 
@@ -198,7 +198,7 @@ class Repeat:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class If:
     """`if expr { … } else if expr { … } else { … }`."""
 
@@ -207,7 +207,7 @@ class If:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Parallel:
     """`add { a | b }`, and `mul`, `cat`, `split`."""
 
@@ -217,7 +217,7 @@ class Parallel:
     label: Name | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Residual:
     """`residual { … }`, with a condition (`when`) or with a projection (`else`)."""
 
@@ -235,7 +235,7 @@ Statement: TypeAlias = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Body:
     """Statements between braces, or a whole file."""
 
@@ -243,7 +243,7 @@ class Body:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Spec:
     """A whole file: its statements, and the comment block at its top as the description."""
 

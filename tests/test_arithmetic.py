@@ -105,8 +105,9 @@ def test_a_value_printed_with_its_names_filled_in_is_worth_the_same(expression: 
         (Operation("%", A, Operation("%", B, C)), "a % (b % c)"),
         (Operation("/", A, Operation("/", B, 2)), "a / (b / 2)"),
         (Operation("-", A, -1), "a - -1"),
-        (Operation("*", A, -1), "a * (-1)"),
+        (Operation("*", A, -1), "a * -1"),
         (Operation("*", -1, A), "-1 * a"),
+        (Operation("*", 2, Operation("*", -1, A)), "2 * -1 * a"),
         (Application("int", (Operation("*", 0.5, C),)), "int(0.5 * c)"),
         (Application("max", (A, Operation("+", B, 1))), "max(a, b + 1)"),
         (Opaque(55, frozenset("a")), "55"),
@@ -161,6 +162,8 @@ def test_substituting_then_evaluating_is_evaluating_with_the_value(
     if value is None:
         return
     at_once = evaluate(outer, {**KNOWN, "a": value})
+    if at_once is None:
+        return
     in_turn = evaluate(substitute(outer, {"a": inner}), KNOWN)
     assert in_turn == at_once
 

@@ -20,18 +20,24 @@ HERE = Path(__file__).parent
 #: Seconds that any text may take.
 PATIENCE = 2.0
 
-TOKENS = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9.]+(?:x[0-9]+)*|==|!=|<=|>=|//|#[^\n]*|\n|[ \t]+|.", re.DOTALL)
+TOKENS = re.compile(
+    r"[A-Za-z_][A-Za-z0-9_]*|[0-9.]+(?:x[0-9]+)*|==|!=|<=|>=|//|#[^\n]*|\n|[ \t]+|.", re.DOTALL
+)
 
 #: What mutations put in, besides pieces of other specs.
 ODD = [
-    "{", "}", "(", ")", "|", ";", "\n", ",", "=", ":", "-", "*", "/", "//", "%", "==", "!=", "<", "not", "and", "or",
-    "0", "-1", "1", "2.5", "1e308", "1e-320", "9223372036854775807", "2147483647", "2147483648", "1e400", "3x3", "3x5x7",
-    "1x0", "true", "false", "in", "none", "(1, 2)", "()", "(1,)", "((1, 2), 3)", "1/0", "9" * 60, "a" * 300,
-    "input", "expect", "param", "let", "default", "init", "block", "variant", "repeat", "if", "else", "residual",
-    "when", "as", "add", "cat", "mul", "split", "network", "repeat 100000", "repeat 9999 {", "x", "é", "\x00", "\u202e",
-    "\ud800", "\ufeff", "\t", "\r", '"', "'", "&", "@", "3x", "0x10", "1_000", "__init__", "class", "train", "nn",
-    "k=", "s=0", "p=same", "p=half", "d=99", "g=3", "bn", "relu", "drop=2", "act=gelu", "norm=gn", "bias=0", "size=5",
+    "{", "}", "(", ")", "|", ";", "\n", ",", "=", ":", "-", "*", "/", "//", "%", "==", "!=", "<", "not",
+    "and", "or", "0", "-1", "1", "2.5", "1e308", "1e-320", "9223372036854775807", "2147483647",
+    "2147483648", "1e400", "3x3", "3x5x7", "1x0", "true", "false", "in", "none", "(1, 2)", "()", "(1,)",
+    "((1, 2), 3)", "1/0", "9" * 60, "a" * 300, "input", "expect", "param", "let", "default", "init",
+    "block", "variant", "repeat", "if", "else", "residual", "when", "as", "add", "cat", "mul", "split",
+    "network", "repeat 100000", "repeat 9999 {", "x", "é", "\x00", "\u202e", "\ud800", "\ufeff", "\t", "\r",
+    '"', "'", "&", "@", "3x", "0x10", "1_000", "__init__", "class", "train", "nn", "k=", "s=0", "p=same",
+    "p=half", "d=99", "g=3", "bn", "relu", "drop=2", "act=gelu", "norm=gn", "bias=0", "size=5",
+    "residual when in == 3 {", "x" * 500,
 ]  # fmt: skip
+
+NUMBERS = (0, 1, 2, 3, 5, 7, 100, 10**6, 10**12)
 
 
 def _texts() -> list[str]:
@@ -72,7 +78,7 @@ def _mutants(count: int, seed: int) -> Iterator[str]:
                 case 5:
                     numbers = [i for i, token in enumerate(tokens) if token[:1].isdigit()]
                     if numbers:
-                        tokens[chance.choice(numbers)] = str(chance.choice((0, 1, 2, 3, 5, 7, 100, 10**6, 10**12)))
+                        tokens[chance.choice(numbers)] = str(chance.choice(NUMBERS))
             tokens = tokens or [""]
         yield "".join(tokens)
 

@@ -657,6 +657,46 @@ def test_a_max_pool_never_looks_at_padding_alone() -> None:
     assert refused > 20
 
 
+@pytest.mark.parametrize("mode", ["reflect", "circular", "replicate", "zeros"])
+@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize("word", ["conv", "pad"])
+def test_how_far_a_map_can_be_padded_with_itself(word: str, rank: int, mode: str) -> None:
+    kind = registry.find(word)
+    assert kind is not None
+    required = {"out_channels": 1, "padding_mode": mode} if word == "conv" else {"mode": mode}
+    refused = 0
+    for size in range(1, 5):
+        for padding in range(7):
+            x, layer = Shape(1, (size,) * rank), kind(padding=padding, **required)
+            try:
+                assert layer.infer(x).spatial == (size + 2 * padding - (2 if word == "conv" else 0),) * rank
+                assert not torch_refuses(layer, x), layer
+            except Refusal as refusal:
+                assert torch_refuses(layer, x), layer
+                refused += refusal.code == "padding-too-large"
+    assert (refused > 0) is (mode in ("reflect", "circular"))
+
+
+def test_a_group_needs_more_than_one_value() -> None:
+    """PyTorch takes a batch of such samples, and refuses one."""
+    kind = registry.find("gn")
+    assert kind is not None
+    for groups, x, fine in (
+        (4, Shape(4), False),
+        (4, Shape(4, (1, 1)), False),
+        (1, Shape(1), False),
+        (2, Shape(4), True),
+        (4, Shape(4, (2,)), True),
+        (4, Shape(8, (1,)), True),
+    ):
+        assert torch_refuses(kind(num_groups=groups), x) is not fine
+        if fine:
+            check_accepted(kind(num_groups=groups), x, kind(num_groups=groups).infer(x))
+        else:
+            with pytest.raises(Refusal, match="more than one value"):
+                kind(num_groups=groups).infer(x)
+
+
 @pytest.mark.parametrize("word", ["leaky_relu", "elu"])
 def test_what_cannot_be_differentiated_in_place_is_refused(word: str) -> None:
     kind = registry.find(word)
