@@ -75,8 +75,8 @@ def _check_reach(reach: initialisation.Reach) -> None:
 
 def _node(node: Any, shape: Shape, known: Known) -> Any:
     if node.guard and (
-        not conditions.names_in([node.guard])
-        or conditions.canonical(node.guard) != node.guard
+        conditions.canonical(node.guard) != node.guard
+        or not conditions.names_in([node.guard])
         or conditions.holds(node.guard, known) is (isinstance(node, Parallel) and len(node.branches) == 1)
     ):
         raise ValueError(f"{node.guard!r} is not the condition for this to be here")
@@ -94,8 +94,9 @@ def _node(node: Any, shape: Shape, known: Known) -> Any:
 def _sequence(sequence: Sequence, shape: Shape, known: Known) -> Sequence:
     _agree(sequence, "takes", sequence.input, shape)
     taken: set[str] = set()
+    numbered = all(child.name.isdigit() for child in sequence.steps)
     for index, child in enumerate(sequence.steps):
-        _check_name(child.name, index, taken)
+        _check_name(child.name, index if numbered else None, taken)
     steps, output = _chain(sequence.steps, shape, known)
     _agree(sequence, "gives", sequence.output, output)
     return Sequence(**{**dict(sequence), "input": shape, "output": output, "steps": steps})

@@ -222,9 +222,9 @@ def _show(expression: Expression) -> tuple[str, int]:
             level = _PRECEDENCE[operator]
             (before, left_level), (after, right_level) = _show(left), _show(right)
             before = before if left_level >= level else f"({before})"
-            # The right side of an equal precedence keeps its brackets, but for a chain of products.
-            same = operator in "+*" and isinstance(right, Operation) and right.operator == operator
-            after = after if right_level > level or same else f"({after})"
+            # The right side of an equal precedence keeps its brackets: `100 * (0.1 * 0.7)` is another
+            # number than `100 * 0.1 * 0.7`, and whether a name stands for a whole one is not known here.
+            after = after if right_level > level else f"({after})"
             return f"{before} {operator} {after}", level
         case Application(function, arguments):
             name = f"math.{function}" if function in _IN_MATH else function

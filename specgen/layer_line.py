@@ -130,12 +130,16 @@ def make(
 def tried(layer: Layer, refusal: Refusal, arrived: Shape) -> str:
     """The first remedy that the shape rule accepts, in words; nothing where none does."""
     short = {option: letter for letter, option in type(layer).short.items()}
+    flags = {meant: flag for flag, meant in options.flags(type(layer)).items()}
     for remedy in refusal.remedies:
         try:
             type(layer)(**{**dict(layer), **remedy}).infer(arrived)
         except (Refusal, ValidationError):
             continue
-        shown = " ".join(f"{short.get(name, name)}={_written(value)}" for name, value in remedy.items())
+        shown = " ".join(
+            flags.get((name, value)) or f"{short.get(name, name)}={_written(value)}"
+            for name, value in remedy.items()
+        )
         return f"with `{shown}` it fits"
     return ""
 

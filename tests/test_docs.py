@@ -35,7 +35,7 @@ PAGES = [
     *(path for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md") if path.exists()),
     *sorted((ROOT / "docs").glob("*.md")),
 ]
-EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+EXAMPLES = sorted(path for path in (ROOT / "examples").glob("*.py") if "def main()" in path.read_text())
 
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NAMED = re.compile(r"`([\w-]+\.(?:spec|py))`:\s*\Z")
@@ -78,7 +78,7 @@ def followed(language: str) -> Iterator[tuple[Block, Block | None]]:
     """Every block of a language in all pages, with the one behind it."""
     for page in PAGES:
         here = blocks(page)
-        for block, after in zip(here, [*here[1:], None], strict=True):
+        for block, after in zip(here, [*here, None][1:], strict=True):
             if block.language == language:
                 yield block, after
 
@@ -220,7 +220,7 @@ def programs(page: Path) -> list[tuple[Block, Block | None]]:
     """The Python blocks that are run, with what is shown as their output."""
     here = blocks(page)
     found = []
-    for before, block, after in zip([None, *here], here, [*here[1:], None], strict=False):
+    for before, block, after in zip([None, *here], here, [*here, None][1:], strict=False):
         emitted = before is not None and before.language == "spec" and is_emitted(block)
         if block.language == "python" and not block.file and not emitted:
             shown = after if after and after.language == "text" and not is_error(after) else None
@@ -311,10 +311,31 @@ def test_every_kind_of_error_is_in_the_reference() -> None:
     assert found <= set(re.findall(r"`([a-z0-9-]+)`", section("language.md", "Errors")))
 
 
-def test_every_source_file_is_in_the_architecture() -> None:
-    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
-    names = {path.relative_to(ROOT / "specgen").as_posix() for path in (ROOT / "specgen").rglob("*.py")}
-    assert {name for name in names if not name.endswith("__init__.py") and f"`{name}`" not in text} == set()
+def modules_in_order() -> list[str]:
+    """The modules of the package as the architecture page lists them."""
+    return re.findall(
+        r"`([\w/]+\.py)`", "".join(re.findall(r"^\| (`.*?) \|", section("architecture.md", "Files"), re.M))
+    )
+
+
+def imported(path: Path) -> set[str]:
+    """The modules of the package that a module imports when it is imported itself."""
+    found = set()
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("specgen"):
+            names = {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+            files = {name.removeprefix("specgen").lstrip(".").replace(".", "/") + ".py" for name in names}
+            found |= {file for file in files if (ROOT / "specgen" / file).exists()}
+    return found
+
+
+def test_every_source_file_is_in_the_architecture_below_what_it_imports() -> None:
+    listed = modules_in_order()
+    package = ROOT / "specgen"
+    files = {path.relative_to(package).as_posix() for path in package.rglob("*.py")}
+    assert {file for file in files if not file.endswith("__init__.py")} == set(listed)
+    for index, file in enumerate(listed):
+        assert imported(package / file) <= set(listed[:index]), file
 
 
 def test_links_lead_somewhere() -> None:

@@ -6,7 +6,8 @@ import importlib
 import importlib.util
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -14,6 +15,10 @@ from typing import Any, NamedTuple
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import (
+    register_module_buffer_registration_hook,
+    register_module_parameter_registration_hook,
+)
 
 from specgen import Network
 
@@ -65,6 +70,43 @@ REFERENCES: dict[str, Reference] = {
     "densenet201": Reference(20_013_928, 4.291, keys=False, seed=False),
     "googlenet": Reference(6_624_904, 1.498, small=64, keys=False, builder=_NO_HEADS),
     "inception_v3": Reference(23_834_568, 5.713, small=107, keys=False, builder=_NO_HEADS),
+    "mobilenet_v2": Reference(3_504_872, 0.301, small=64, keys=False),
+    "mobilenet_v3_large": Reference(5_483_032, 0.217, small=64, keys=False),
+    "mobilenet_v3_small": Reference(2_542_856, 0.057, small=64, keys=False),
+    "mnasnet0_5": Reference(2_218_512, 0.104, small=64),
+    "mnasnet0_75": Reference(3_170_208, 0.215),
+    "mnasnet1_0": Reference(4_383_312, 0.314),
+    "mnasnet1_3": Reference(6_282_256, 0.526),
+    "efficientnet_b0": Reference(5_288_548, 0.386, small=64, keys=False),
+    "efficientnet_b1": Reference(7_794_184, 0.687, keys=False),
+    "efficientnet_b2": Reference(9_109_994, 1.088, keys=False),
+    "efficientnet_b3": Reference(12_233_232, 1.827, keys=False),
+    "efficientnet_b4": Reference(19_341_616, 4.394, keys=False),
+    "efficientnet_b5": Reference(30_389_784, 10.266, small=64, keys=False),
+    "efficientnet_b6": Reference(43_040_704, 19.068, keys=False),
+    "efficientnet_b7": Reference(66_347_960, 37.746, keys=False),
+    "efficientnet_v2_s": Reference(21_458_488, 8.366, small=64, keys=False),
+    "efficientnet_v2_m": Reference(54_139_356, 24.582, keys=False),
+    "efficientnet_v2_l": Reference(118_515_272, 56.080, keys=False),
+    "regnet_y_400mf": Reference(4_344_144, 0.402, small=64, keys=False),
+    "regnet_y_800mf": Reference(6_432_512, 0.834, keys=False),
+    "regnet_y_1_6gf": Reference(11_202_430, 1.612, keys=False),
+    "regnet_y_3_2gf": Reference(19_436_338, 3.176, keys=False),
+    "regnet_y_8gf": Reference(39_381_472, 8.473, keys=False),
+    "regnet_y_16gf": Reference(83_590_140, 15.912, keys=False),
+    "regnet_y_32gf": Reference(145_046_770, 32.280, keys=False),
+    "regnet_y_128gf": Reference(644_812_894, 374.570, keys=False),
+    "regnet_x_400mf": Reference(5_495_976, 0.414, small=64, keys=False),
+    "regnet_x_800mf": Reference(7_259_656, 0.800, keys=False),
+    "regnet_x_1_6gf": Reference(9_190_136, 1.603, keys=False),
+    "regnet_x_3_2gf": Reference(15_296_552, 3.177, keys=False),
+    "regnet_x_8gf": Reference(39_572_648, 7.995, keys=False),
+    "regnet_x_16gf": Reference(54_278_536, 15.941, keys=False),
+    "regnet_x_32gf": Reference(107_811_560, 31.736, keys=False),
+    "shufflenet_v2_x0_5": Reference(1_366_792, 0.040, small=64),
+    "shufflenet_v2_x1_0": Reference(2_278_604, 0.145),
+    "shufflenet_v2_x1_5": Reference(3_503_624, 0.296),
+    "shufflenet_v2_x2_0": Reference(7_393_996, 0.583),
 }
 
 
@@ -99,13 +141,37 @@ def _define_operators() -> None:
 
 def reference_model(name: str) -> nn.Module:
     """A torchvision model as its builder makes it, without auxiliary heads."""
-    model: nn.Module = models().get_model(name, weights=None, **REFERENCES[name].builder)
+    builder = REFERENCES[name].builder if name in REFERENCES else {}
+    model: nn.Module = models().get_model(name, weights=None, **builder)
     return model
+
+
+@contextmanager
+def without_storage() -> Iterator[None]:
+    """Modules made in here hold no numbers, only shapes.
+
+    Unlike under `torch.device("meta")`, a builder may compute with tensors, as RegNet's does for its widths.
+    """
+    hooks = (
+        register_module_parameter_registration_hook(_without_numbers),
+        register_module_buffer_registration_hook(_without_numbers),
+    )
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _without_numbers(module: nn.Module, name: str, tensor: Tensor) -> Any:
+    """What a module gets in place of a tensor that it registers."""
+    shape = tensor.to("meta")
+    return nn.Parameter(shape) if isinstance(tensor, nn.Parameter) else shape
 
 
 def reference_state(name: str) -> dict[str, tuple[int, ...]]:
     """The keys of a torchvision model's state dict with their shapes, in order."""
-    with torch.device("meta"):
+    with without_storage():
         return {key: tuple(tensor.shape) for key, tensor in reference_model(name).state_dict().items()}
 
 
@@ -115,7 +181,7 @@ def randomised_model(name: str, seed: int = 0) -> nn.Module:
     As made, biases are often 0 and all norms alike: a comparison would be blind to them. The weights keep
     the size of what passes, for the logits to depend on the input to the end.
     """
-    with torch.device("meta"):
+    with without_storage():
         model = reference_model(name)
     model = model.to_empty(device="cpu").eval()
     generator = torch.Generator().manual_seed(seed)

@@ -120,14 +120,17 @@ class ClassPlan:
         for name in dict.fromkeys(found):
             values = [use[name] for use in self.uses]
             default = self.defaults.get(name)
-            typed.append(Argument(name, _type(values), None if default is None else literal(default, {})))
+            if default is None:
+                typed.append(Argument(name, _type(values)))
+            else:
+                typed.append(Argument(name, _type([*values, default]), literal(default, {})))
         typed += [Argument(name, _literal_type(values)) for name, values in self.literals.items()]
         return [a for a in typed if a.default is None] + [a for a in typed if a.default is not None]
 
 
 def _type(values: Iterable[Any]) -> str:
     kinds = {type(arithmetic.plain(value)).__name__ for value in values}
-    return "float" if kinds == {"int", "float"} else kinds.pop() if len(kinds) == 1 else "object"
+    return "float" if kinds == {"int", "float"} else kinds.pop()
 
 
 def _literal_type(values: Iterable[str]) -> str:
@@ -266,6 +269,8 @@ def blocks(node: Sequence | Block | Parallel | Step, *, inside: bool = True) -> 
 
 def _merged(plan: ClassPlan, members: tuple[Member, ...], use: Known) -> tuple[Any, Any] | None:
     """The plan's members and literals with one more use among them, or `None` where it differs too much."""
+    if any(isinstance(value, bool) is not isinstance(use[name], bool) for name, value in plan.uses[0].items()):
+        return None
     merge = _Merge(plan, use)
     try:
         return merge.lists(plan.members, members), merge.literals

@@ -15,7 +15,7 @@ from specgen import arithmetic, initialisation, resources
 from specgen.backends.classes import Child, ClassPlan, Join, Make, Member, Planner, Row, Use, blocks, class_of
 from specgen.backends.forward import Forward
 from specgen.backends.guard import check_source
-from specgen.backends.layout import INDENT, WIDTH, Doc, Repeated, Tree, lines, literal, rows
+from specgen.backends.layout import INDENT, WIDTH, Doc, Repeated, Tree, flat, lines, literal, rows
 from specgen.backends.sources import definitions
 from specgen.ir import Network, Sequence, Step, walk
 from specgen.source import printable
@@ -292,21 +292,37 @@ def _init_weights(network: Network) -> list[str]:
         return []
     body = [f"{_BODY}for m in self.modules():"]
     inside = _BODY + INDENT
-    branches: list[tuple[list[str], str, list[str]]] = []
+    branches: list[tuple[list[str], list[str], list[str]]] = []
     for reach, names in ((reach, names) for reach in plan for names in _alike(reach)):
         written = {step.call.name: class_of(step) for _, step in reach.steps}
         kinds = [written[name] for name in names]
-        condition = " and m.groups == m.in_channels" if reach.depthwise else ""
-        fill = _init_lines(reach, names, inside + INDENT)
-        if branches and branches[-1][1:] == (condition, fill):
+        also = ["m.groups == m.in_channels"] if reach.depthwise else []
+        weight, bias = _init_weight(reach), _init_bias(reach, names)
+        fill = lines(weight, inside + INDENT)
+        if bias:
+            if reach.weight_optional:
+                fill = [f"{inside}{INDENT}if m.weight is not None:", *lines(weight, inside + INDENT * 2)]
+            fill += [f"{inside}{INDENT}if m.bias is not None:", f"{inside}{INDENT * 2}{bias}"]
+        elif reach.weight_optional:
+            also.append("m.weight is not None")
+        if branches and branches[-1][1:] == (also, fill):
             branches[-1][0].extend(kinds)
         else:
-            branches.append((kinds, condition, fill))
-    for index, (kinds, condition, fill) in enumerate(branches):
+            branches.append((kinds, also, fill))
+    for index, (kinds, also, fill) in enumerate(branches):
         test = Tree("isinstance", ("m", kinds[0] if len(kinds) == 1 else Tree("", tuple(kinds))))
-        body += lines(test, inside, "elif " if index else "if ", f"{condition}:")
+        body += _if(test, also, inside, "elif " if index else "if ")
         body += fill
     return body
+
+
+def _if(test: Tree, also: list[str], indent: str, keyword: str) -> list[str]:
+    """The head of an `if` whose conditions all have to hold."""
+    one = f"{indent}{keyword}{' and '.join([flat(test), *also])}:"
+    if not also or len(one) <= WIDTH:
+        return lines(test, indent, keyword, ":") if not also else [one]
+    inside = indent + INDENT
+    return [f"{indent}{keyword}(", *lines(test, inside), *(f"{inside}and {one}" for one in also), f"{indent}):"]
 
 
 def _alike(reach: initialisation.Reach) -> Iterable[list[str]]:
@@ -319,15 +335,15 @@ def _alike(reach: initialisation.Reach) -> Iterable[list[str]]:
     return [names for names in parts if names]
 
 
-def _init_lines(reach: initialisation.Reach, names: list[str], indent: str) -> list[str]:
-    rule = reach.rule
-    options = tuple(f"{name}={literal(value, {})}" for name, value in rule.options.items())
-    fill = lines(
-        Tree(f"nn.init.{rule.function}_", ("m.weight", *options)), indent + INDENT * reach.weight_optional
-    )
-    body = [f"{indent}if m.weight is not None:", *fill] if reach.weight_optional else fill
-    if rule.bias is not None and names[0] in reach.biased:
-        constant = {0.0: "nn.init.zeros_(m.bias)", 1.0: "nn.init.ones_(m.bias)"}
-        value = constant.get(rule.bias, f"nn.init.constant_(m.bias, {arithmetic.decimal(rule.bias)})")
-        body += [f"{indent}if m.bias is not None:", f"{indent}{INDENT}{value}"]
-    return body
+def _init_weight(reach: initialisation.Reach) -> Tree:
+    options = tuple(f"{name}={literal(value, {})}" for name, value in reach.rule.options.items())
+    return Tree(f"nn.init.{reach.rule.function}_", ("m.weight", *options))
+
+
+def _init_bias(reach: initialisation.Reach, names: list[str]) -> str:
+    """The call that fills a bias; empty where the rule says nothing of it, or there is none."""
+    value = reach.rule.bias
+    if value is None or names[0] not in reach.biased:
+        return ""
+    constant = {0.0: "nn.init.zeros_(m.bias)", 1.0: "nn.init.ones_(m.bias)"}
+    return constant.get(value, f"nn.init.constant_(m.bias, {arithmetic.decimal(value)})")

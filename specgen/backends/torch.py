@@ -36,7 +36,7 @@ def build(
     if kind is not None:
         model = model.to(kind)
     if weights is not None:
-        read_weights(model, weights)
+        read_weights(model, weights, network.name)
     return model
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from specgen import resources
 from specgen.source import printable
 
 
@@ -17,11 +21,19 @@ class WeightsError(Exception):
     """A file that holds no weights, or weights that do not fit the network."""
 
 
-def read_weights(model: nn.Module, weights: str | os.PathLike[str] | Mapping[str, Tensor]) -> None:
-    """Load weights into a model, exactly by key and shape; raises `WeightsError` listing what differs."""
-    state = weights if isinstance(weights, Mapping) else _read(Path(weights))
+def read_weights(
+    model: nn.Module, weights: str | os.PathLike[str] | Mapping[str, Tensor], name: str = ""
+) -> None:
+    """Load weights into a model, exactly by key and shape; raises `WeightsError` listing what differs.
+
+    `name` is the network's. Where that is a shipped one whose keys are not torchvision's, the keys of
+    torchvision's checkpoint are understood too. As in PyTorch, `num_batches_tracked` may be missing.
+    """
+    state = dict(weights if isinstance(weights, Mapping) else _read(Path(weights)))
     wanted = model.state_dict()
-    lines = [f"missing: {key}" for key in wanted if key not in state]
+    if not wanted.keys() <= state.keys():
+        state = _from_torchvision(state, wanted, name) or state
+    lines = [f"missing: {key}" for key in wanted if key not in state and not key.endswith(_COUNT)]
     lines += [f"not in the network: {printable(str(key))}" for key in state if key not in wanted]
     for key, tensor in wanted.items():
         found = state.get(key)
@@ -31,7 +43,69 @@ def read_weights(model: nn.Module, weights: str | os.PathLike[str] | Mapping[str
         shown = lines[:20] + ([f"and {len(lines) - 20} more"] if len(lines) > 20 else [])
         raise WeightsError("the weights do not fit the network\n  " + "\n  ".join(shown))
     on_meta = any(tensor.is_meta for tensor in wanted.values())
-    model.load_state_dict(dict(state), strict=True, assign=on_meta)
+    counts = {key: torch.zeros((), dtype=torch.long) for key in wanted if key.endswith(_COUNT)}
+    model.load_state_dict({**counts, **state}, strict=True, assign=on_meta)
+
+
+# --- torchvision's checkpoints -------------------------------------------------------------------
+
+_COUNT = "num_batches_tracked"
+
+#: Keys of heads that only training uses, which the shipped specs leave out.
+_AUXILIARY = ("aux1.", "aux2.", "AuxLogits.")
+
+#: DenseNet's oldest checkpoints have a dot in the names of its layers.
+_OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.([12])\.")
+
+
+def _from_torchvision(
+    state: Mapping[str, Tensor], wanted: Mapping[str, Tensor], name: str
+) -> dict[str, Tensor] | None:
+    """A checkpoint of torchvision's model of that name under the network's keys; `None` for any other.
+
+    `specs/torchvision.json` has a fingerprint of each model's keys in their order. With these keys, and
+    only with them, the tensors of each shape belong together in order: the tests compare the outputs.
+    """
+    theirs = {_OLD_DENSENET.sub(r"\1\2.", key): tensor for key, tensor in state.items() if _is_kept(key)}
+    known = json.loads(resources.read("specs", "torchvision.json"))
+    fingerprints = {_plain(model): found for model, found in known.items()}
+    if fingerprints.get(_plain(name)) != fingerprint(theirs):
+        return None
+    ours = [key for key in wanted if not key.endswith(_COUNT)]
+    return pair(ours, wanted, theirs)
+
+
+def _plain(name: str) -> str:
+    """A model's name as all of its spellings have it: `MobileNetV2` and `mobilenet_v2` are one."""
+    return name.lower().replace("_", "")
+
+
+def _is_kept(key: str) -> bool:
+    return not key.startswith(_AUXILIARY) and not key.endswith(_COUNT)
+
+
+def fingerprint(keys: Iterable[str]) -> str:
+    """A short name for some keys in their order."""
+    return hashlib.sha256("\n".join(key for key in keys if _is_kept(key)).encode()).hexdigest()[:16]
+
+
+def pair(
+    ours: Iterable[str], wanted: Mapping[str, Tensor], theirs: Mapping[str, Tensor]
+) -> dict[str, Tensor] | None:
+    """The tensors of another state dict under our keys: those of each shape in their order."""
+    by_shape: dict[tuple[int, ...], list[Tensor]] = {}
+    for tensor in theirs.values():
+        by_shape.setdefault(tuple(tensor.shape), []).append(tensor)
+    paired = {}
+    for key in ours:
+        fitting = by_shape.get(tuple(wanted[key].shape))
+        if not fitting:
+            return None
+        paired[key] = fitting.pop(0)
+    return None if any(by_shape.values()) else paired
+
+
+# --- files ---------------------------------------------------------------------------------------
 
 
 def _read(path: Path) -> dict[str, Tensor]:

@@ -149,7 +149,7 @@ def per_axis(value: PerAxis, x: Shape, option: str) -> tuple[int, ...]:
     if len(value) != x.rank:
         raise Refusal(
             "wrong-axes",
-            f"{option} has {len(value)} numbers for {x.rank} spatial {'axis' if x.rank == 1 else 'axes'}",
+            f"`{option}` has {len(value)} numbers for {x.rank} spatial {'axis' if x.rank == 1 else 'axes'}",
             f"what arrives is {x.describe()}",
             at=option,
         )

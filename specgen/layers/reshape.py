@@ -228,7 +228,7 @@ class Pad(Layer):
         if isinstance(self.padding, tuple) and len(self.padding) != 2 * x.rank:
             raise Refusal(
                 "wrong-axes",
-                f"padding has {len(self.padding)} numbers; two for each spatial axis are {2 * x.rank}",
+                f"`padding` has {len(self.padding)} numbers; two for each spatial axis are {2 * x.rank}",
                 f"what arrives is {x.describe()}",
                 at="padding",
                 advice="give them from the last axis to the first: left, right, top, bottom",
