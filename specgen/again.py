@@ -31,6 +31,7 @@ Known = dict[str, Any]
 def infer_again(network: Network) -> Sequence:
     """The network's root with every shape inferred; raises `ValueError` where one disagrees."""
     _check_spelling("the network", network.name)
+    _check_spelling("the network", network.name, local=True)
     for name in network.settings:
         _check_spelling("a param", name, local=True)
     for name in network.fixed:

@@ -127,8 +127,8 @@ def is_number(value: object) -> bool:
 
 
 def traced(value: int | float, expression: Expression) -> Any:
-    """`value` with an expression beside it; a long one is cut down to what it depends on."""
-    if _leaves(expression) > LONGEST:
+    """`value` with an expression beside it; one that is long, or holds a cut one, is cut to what it depends on."""
+    if _leaves(expression) > LONGEST or opaque_names(expression):
         expression = Opaque(plain(value), names(expression))
     if isinstance(expression, (int, float)) or (isinstance(expression, Opaque) and not expression.names):
         return plain(value)
@@ -325,7 +325,24 @@ def _combine(operator: str, left: Any, right: Any) -> Any:
     if operator == "*" and type(left) is int and left == 1:
         return right
     value = _compute(operator, plain(left), plain(right))
+    if operator == "+" and isinstance(value, int):
+        return traced(value, _sum(expression_of(left), expression_of(right)))
     return traced(value, Operation(operator, expression_of(left), expression_of(right)))
+
+
+def _sum(left: Expression, right: Expression) -> Expression:
+    """`left + right`; of whole numbers, `c + c` is `2 * c`."""
+    (count, term), (more, other) = _multiple(left), _multiple(right)
+    if term == other and names(term):
+        return Operation("*", count + more, term)
+    return Operation("+", left, right)
+
+
+def _multiple(expression: Expression) -> tuple[int, Expression]:
+    match expression:
+        case Operation("*", int(count), term):
+            return count, term
+    return 1, expression
 
 
 def _leaves(expression: Expression) -> int:

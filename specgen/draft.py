@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from specgen import arithmetic, syntax
 from specgen.arithmetic import Symbol, Traced, is_number
+from specgen.diagnostics import Label
 from specgen.ir import Block, Branch, Child, Member, Parallel, Sequence, Step
 from specgen.layers.base import Layer
 from specgen.names import objection
@@ -181,12 +182,14 @@ class _Names:
 
     def _reserve(self, label: syntax.Name) -> None:
         if label.text in self.taken:
+            first = self.taken[label.text]
             self.evaluation.fail(
                 "said-twice",
                 f"two children are called `{label.text}`",
                 label.span,
                 "a label is one child's name",
                 "leave the label out: the children are numbered then",
+                also=Label(first, "the first one is here", primary=False) if first != label.span else None,
             )
         self.taken[label.text] = label.span
 
@@ -208,6 +211,18 @@ def _flat(children: Iterable[Draft]) -> Iterable[Draft]:
                 yield from _flat(branch)
         else:
             yield child
+
+
+def along(children: Iterable[Draft]) -> Iterable[DraftLayer]:
+    """The layers on the way through some steps; of branches, those of the first."""
+    for child in children:
+        match child:
+            case DraftLayer():
+                yield child
+            case DraftParallel():
+                yield from along(child.branches[0])
+            case _:
+                yield from along(child.children)
 
 
 def finish_network(evaluation: Evaluation, children: list[Draft], shape: Shape) -> Sequence:

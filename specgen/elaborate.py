@@ -235,6 +235,19 @@ class _Elaborator(Evaluation):
                     return Label(child.span, f"this makes {child.output}", primary=False)
         return None
 
+    def _last_shrinking(self) -> Label | None:
+        """Where the map that arrives got so small, and how often it was halved on the way."""
+        layers = [one for frame in self.frames for one in draft.along(frame.children)]
+        halved = [one for one in layers if one.input.is_map and _halves(one.input, one.output)]
+        if not halved or layers[-1].output.spatial != halved[-1].output.spatial:
+            return self._last_change()
+        text = f"this makes {halved[-1].output}"
+        if len(halved) > 1:
+            lines = sorted({self.source.position(one.span.start)[0] for one in halved})
+            places = f"line{'s' * (len(lines) > 1)} {', '.join(map(str, lines))}"
+            text += f", the last of {len(halved)} halvings ({places})"
+        return Label(halved[-1].span, text, primary=False)
+
     def _init(self, statement: syntax.Init, scope: Scope) -> None:
         function = initialisation.FUNCTIONS[statement.function.text]
         values: dict[str, Any] = {}
@@ -304,24 +317,24 @@ class _Elaborator(Evaluation):
         self._place(DraftSequence(label, "group", first, self.arrived(span), span, frame.children))
 
     def _repeat(self, repeat: syntax.Repeat, scope: Scope) -> None:
-        count = self.evaluate(lambda evaluator: evaluator.whole(repeat.count), scope)
+        count = self.evaluate(lambda evaluator: evaluator.whole(repeat.turns), scope)
         self.decided |= arithmetic.names(count)
         if count < 0:
             self.fail(
                 "negative-repeat",
                 "a body cannot be repeated a negative number of times",
-                repeat.count.span,
+                repeat.turns.span,
                 f"this is {count}",
             )
         if not repeat.body.statements:
             return
         if self.expanded + count > self.limits.layers:
-            self._count(repeat.count.span, count)
+            self._count(repeat.turns.span, count)
         for turn in range(count):
             inner = scope.inner()
-            if repeat.index is not None:
-                inner.values[repeat.index.text] = turn
-            with self.inside(repeat.count.span, f"in turn {turn + 1} of {count}"):
+            if repeat.counter is not None:
+                inner.values[repeat.counter.text] = turn
+            with self.inside(repeat.turns.span, f"in turn {turn + 1} of {count}"):
                 self._statements(repeat.body, inner)
 
     def _if(self, statement: syntax.If, scope: Scope) -> None:
@@ -373,7 +386,7 @@ class _Elaborator(Evaluation):
 
     def _wrap(self, statement: syntax.Parallel | syntax.Residual, kind: str, scope: Scope) -> None:
         """A combinator as a module of its own, as if a block had been written for it."""
-        body = syntax.Body((replace(statement, label=None),), statement.span)
+        body = syntax.Body((statement._replace(label=None),), statement.span)
         self._module(statement.label, kind, statement.span, body, scope.inner(), {}, {})
 
     def _join(self, kind: Any, shapes: list[Shape], spans: list[Span]) -> Shape:
@@ -391,7 +404,7 @@ class _Elaborator(Evaluation):
             return
         self._count(statement.span)
         if not self._is_member(statement):
-            self._wrap(replace(statement, condition=None), "residual", scope)
+            self._wrap(statement._replace(condition=None), "residual", scope)
             return
         arrived = self.arrived(statement.span)
         body = self._branch(statement.body, scope, arrived)
@@ -408,12 +421,13 @@ class _Elaborator(Evaluation):
             spans[1] = statement.projection.span
             output = self._join("add", [output, self.arrived(statement.span)], spans)
         elif output != arrived:
+            head = self.source.text[statement.span.start : statement.body.span.start].split()
             self.fail(
                 "branches-differ",
                 "`residual` needs a body that keeps the shape",
                 statement.body.span,
                 f"{arrived} goes in and {output} comes out",
-                "" if statement.condition else _projection(arrived, output),
+                "" if "when" in head else _projection(arrived, output),
             )
         else:
             output = self._join("add", [output, arrived], spans)
@@ -578,7 +592,7 @@ class _Elaborator(Evaluation):
         self, layer: Layer, refusal: Refusal, arrived: Shape, word: Span, given: Mapping[str, Given]
     ) -> NoReturn:
         option = given.get(refusal.at or "")
-        also = self._last_change()
+        also = self._last_shrinking() if refusal.code == "kernel-too-large" else self._last_change()
         self.fail(
             refusal.code, refusal.title, option.span if option else word, refusal.label,
             tried(layer, refusal, arrived), refusal.advice, also=also,
@@ -606,8 +620,8 @@ def _written(statement: syntax.Statement) -> int:
     match statement:
         case syntax.If(cases=cases):
             spans = [condition.span for condition, _ in cases]
-        case syntax.Repeat(count=count):
-            spans = [count.span]
+        case syntax.Repeat(turns=turns):
+            spans = [turns.span]
         case syntax.Residual(condition=condition):
             spans = [condition.span] if condition else []
         case syntax.Group() | syntax.Parallel() | syntax.Block():
@@ -615,6 +629,12 @@ def _written(statement: syntax.Statement) -> int:
         case _:
             spans = [statement.span]
     return sum(span.end - span.start for span in spans)
+
+
+def _halves(before: Shape, after: Shape) -> bool:
+    """Whether every axis of a map comes out at about half its size."""
+    pairs = zip(before.spatial, after.spatial, strict=False)
+    return before.rank == after.rank and all(out < size and abs(size - 2 * out) <= 1 for size, out in pairs)
 
 
 def _projection(arrived: Shape, output: Shape) -> str:

@@ -171,7 +171,8 @@ class Evaluator:
             )
         arguments = [self.number(argument) for argument in call.arguments]
         if name == "make_divisible" and arguments[1] < 1:
-            raise Wrong("wrong-arguments", "the divisor has to be 1 or more", call.arguments[1].span)
+            label = f"this is {describe(arguments[1])}"
+            raise Wrong("wrong-arguments", "the divisor has to be 1 or more", call.arguments[1].span, label)
         value = function(*map(arithmetic.plain, arguments))
         return _bounded(arithmetic.apply(name, value, *arguments), call)
 

@@ -15,7 +15,7 @@ from specgen.expressions import describe
 from specgen.layers import registry
 from specgen.layers.base import Layer, Refusal
 from specgen.scope import Given, Scope
-from specgen.shape import Shape
+from specgen.shape import LARGEST, Shape
 from specgen.source import Source, Span
 
 
@@ -118,10 +118,13 @@ def make(
                 )
             else:
                 one = given[name]
-                title = f"{_as_written(evaluation.source, one.span, name, word.text)} {error['msg']}"
+                wanted = error["msg"]
+                if is_number(one.value) and one.value > LARGEST:
+                    wanted = "must be less than 2^31"
+                title = f"{_as_written(evaluation.source, one.span, name, word.text)} {wanted}"
                 fraction = isinstance(one.value, float) and not one.value.is_integer()
-                rounded = "a size is not rounded unless you say how: `floor(…)`, `round(…)`, `a // b`"
-                help_ = rounded if fraction and "whole" in error["msg"] else ""
+                rounded = "a number is not rounded unless you say how: `floor(…)`, `round(…)`, `a // b`"
+                help_ = rounded if fraction and "whole" in wanted else ""
                 label = f"this is {describe(one.value)}"
                 found.append(evaluation.diagnostic("wrong-value", title, one.span, label, help_))
         raise SpecError(sorted(found, key=lambda one: one.labels[0].span)) from None

@@ -22,14 +22,21 @@ MODULE_ATTRIBUTES = frozenset(
 #: The names that an emitted file uses for itself.
 FILE_NAMES = frozenset(("nn", "torch", "Tensor", "self"))
 
-#: What its constructors call: a param or an argument of one of these names would hide it.
-CALLED_NAMES = frozenset(("super", "int", "float", "range", "isinstance", "max", "min", "round", "math"))
+#: What its constructors call: a param or an argument of one of these names would hide it, and so would a
+#: network. A test holds the last two lines against `specgen.backends.modules`.
+CALLED_NAMES = frozenset(
+    """
+    super int float range isinstance max min round math OrderedDict make_divisible
+    ChannelLayerNorm ChannelRMSNorm StochasticDepth ChannelsLast ChannelsFirst
+    Tokens ClassToken PositionEmbedding SelfAttention TakeToken Scale
+    """.split()
+)
 
 
 def objection(name: str, *, local: bool = False) -> str | None:
     """Why a name cannot stand in the emitted source, or `None` where it can.
 
-    `local` says that it will be a constructor's argument rather than a child of a module.
+    `local` says that it will be a constructor's argument or a class rather than a child of a module.
     """
     if keyword.iskeyword(name):
         return "a Python keyword"
@@ -50,6 +57,6 @@ def class_name(text: str) -> str:
     name = "".join(word[:1].upper() + word[1:] for word in words)
     if not name:
         return "Network"
-    if name[0].isdigit() or objection(name):
+    if name[0].isdigit() or objection(name) or objection(name, local=True):
         name = f"Net{name}"
     return name

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import cache
 from typing import Any, Literal, NoReturn
 
@@ -224,7 +223,7 @@ class _Builder(Transformer):  # type: ignore[type-arg]
 
     def labelled(self, children: list[Any]) -> Any:
         label, statement = children
-        return replace(statement, label=label, span=_span(label, statement))
+        return statement._replace(label=label, span=_span(label, statement))
 
     def apply(self, children: list[Any]) -> syntax.Apply:
         word, arguments = children

@@ -39,7 +39,7 @@ ELSEWHERE = {
     "multihead_attention": "attn", "layer_scale": "scale", "layerscale": "scale", "class_token": "cls_token",
     "pos_embedding": "pos_embed", "position_embedding": "pos_embed", "positional_embedding": "pos_embed",
     "identity": "id", "noop": "id", "reshape": "flatten", "view": "flatten",
-    "concat": "cat", "concatenate": "cat", "skip": "residual", "shortcut": "residual", "sequential": "name:",
+    "concat": "cat", "concatenate": "cat", "skip": "residual", "shortcut": "residual",
     "kernel": "kernel_size", "ksize": "kernel_size", "kernel_shape": "kernel_size", "size": "kernel_size",
     "strides": "stride", "pad": "padding", "pads": "padding", "dilations": "dilation",
     "dilation_rate": "dilation", "group": "groups", "use_bias": "bias", "rate": "p", "prob": "p",
@@ -158,6 +158,8 @@ class _Resolver:
 
     def _check_new(self, name: syntax.Name, what: str, *, local: bool = False) -> None:
         why = objection(name.text, local=local or what == "block")
+        if what in ("network", "variant"):
+            why = why or objection(name.text, local=True)
         if registry.find(name.text) is not None:
             why = "a layer"
         elif name.text in options.all_flags():
@@ -222,7 +224,7 @@ class _Resolver:
                     self._apply(statement, names, blocks)
                 case syntax.Group(body=inner):
                     self._body(inner, names, blocks)
-                case syntax.Repeat(count=count, index=index, body=inner):
+                case syntax.Repeat(turns=count, counter=index, body=inner):
                     self._expr(count, names)
                     inside = dict(names)
                     if index is not None:
@@ -249,7 +251,9 @@ class _Resolver:
     def _default(self, default: syntax.Default, names: dict[str, Span], blocks: Mapping[str, Any]) -> None:
         if default.layer.text in blocks:
             title = f"`default` is for layers, and `{default.layer.text}` is a block"
-            self.problem("no-default", title, default.layer.span, "", "give its argument a default: `c=64`")
+            self.problem(
+                "no-default", title, default.layer.span, "", "give its arguments defaults where it is defined"
+            )
             return
         layer = self._layer(default.layer, {})
         if layer is None:
@@ -545,7 +549,7 @@ class _Resolver:
             help_ = (f"it is a layer of its own: write `;` in front of `{name.text}`",)
         elif near := nearest(name.text, () if self.enough else (*flags, *names)):
             help_ = (f"did you mean `{near[0]}`?",)
-        elif takes_value:
+        elif takes_value and objection(name.text, local=True) is None:
             help_ = (f"if it is meant to be a number, define it above: `param {name.text} = 64`",)
         elif flags:
             help_ = (f"`{word}` knows {listed(sorted(flags))}",)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import stat
 import sys
-import tempfile
+from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import NamedTuple
 
 
@@ -43,8 +42,6 @@ class Source:
 
     def position(self, offset: int) -> tuple[int, int]:
         """Line and column of an offset, both counted from 1; columns count characters."""
-        from bisect import bisect_right
-
         line = bisect_right(self._line_starts, offset)
         return line, offset - self._line_starts[line - 1] + 1
 
@@ -88,7 +85,7 @@ def read_source(path: str | os.PathLike[str], limit: int) -> Source:
             data = file.read(limit + 1)
     except OSError as error:
         raise ReadError(reason(error)) from None
-    return Source(decode(data), name, Path(name).stem)
+    return Source(decode(data), name, os.path.splitext(os.path.basename(name))[0])
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -102,6 +99,8 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     """`write_text` for bytes."""
+    import tempfile  # it takes longer to import than most specs to check
+
     target = os.path.realpath(path)
     mode = 0o666 & ~_umask()
     if os.path.exists(target):

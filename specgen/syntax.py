@@ -1,48 +1,42 @@
-"""What was written: the syntax tree, as frozen data with spans. It knows no layer and no option."""
+"""What was written: the syntax tree, as named tuples with spans. It knows no layer and no option."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from specgen.source import Span
 
 # --- expressions ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Number:
+class Number(NamedTuple):
     """`64`, `0.5`, `true`."""
 
     value: int | float | bool
     span: Span
 
 
-@dataclass(frozen=True)
-class Name:
+class Name(NamedTuple):
     """A name: a param, a `let`, a block argument, or a word that means itself."""
 
     text: str
     span: Span
 
 
-@dataclass(frozen=True)
-class Channels:
+class Channels(NamedTuple):
     """`in`: the number of channels that arrive."""
 
     span: Span
 
 
-@dataclass(frozen=True)
-class TupleOf:
+class TupleOf(NamedTuple):
     """`(1, 7)` or `3x224x224`."""
 
     items: tuple[Expr, ...]
     span: Span
 
 
-@dataclass(frozen=True)
-class Chain:
+class Chain(NamedTuple):
     """Operators of one precedence, from the left: `a + b - c`, `a and b and c`."""
 
     first: Expr
@@ -50,8 +44,7 @@ class Chain:
     span: Span
 
 
-@dataclass(frozen=True)
-class Prefix:
+class Prefix(NamedTuple):
     """`- a` or `not a`; signs that cancel are already gone."""
 
     operator: Literal["-", "not"]
@@ -59,8 +52,7 @@ class Prefix:
     span: Span
 
 
-@dataclass(frozen=True)
-class FunctionCall:
+class FunctionCall(NamedTuple):
     """`min(a, b)`."""
 
     function: Name
@@ -71,8 +63,7 @@ class FunctionCall:
 Expr: TypeAlias = Number | Name | Channels | TupleOf | Chain | Prefix | FunctionCall
 
 
-@dataclass(frozen=True)
-class Option:
+class Option(NamedTuple):
     """`name=value`."""
 
     name: Name
@@ -89,32 +80,28 @@ Argument: TypeAlias = Expr | Option
 # --- statements ----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class NetworkName:
+class NetworkName(NamedTuple):
     """`network NAME`."""
 
     name: Name
     span: Span
 
 
-@dataclass(frozen=True)
-class Input:
+class Input(NamedTuple):
     """`input SHAPE`."""
 
     shape: Expr
     span: Span
 
 
-@dataclass(frozen=True)
-class Expect:
+class Expect(NamedTuple):
     """`expect SHAPE`."""
 
     shape: Expr
     span: Span
 
 
-@dataclass(frozen=True)
-class Param:
+class Param(NamedTuple):
     """`param NAME = expr`."""
 
     name: Name
@@ -122,8 +109,7 @@ class Param:
     span: Span
 
 
-@dataclass(frozen=True)
-class Let:
+class Let(NamedTuple):
     """`let NAME = expr`."""
 
     name: Name
@@ -131,8 +117,7 @@ class Let:
     span: Span
 
 
-@dataclass(frozen=True)
-class Default:
+class Default(NamedTuple):
     """`default LAYER option…`."""
 
     layer: Name
@@ -140,8 +125,7 @@ class Default:
     span: Span
 
 
-@dataclass(frozen=True)
-class Init:
+class Init(NamedTuple):
     """`init KIND FUNCTION option…`."""
 
     kind: Name
@@ -150,8 +134,7 @@ class Init:
     span: Span
 
 
-@dataclass(frozen=True)
-class Variant:
+class Variant(NamedTuple):
     """`variant NAME param=value …`."""
 
     name: Name
@@ -159,8 +142,7 @@ class Variant:
     span: Span
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(NamedTuple):
     """`block NAME(arg, arg=expr, …) { … }`."""
 
     name: Name
@@ -169,8 +151,7 @@ class Block:
     span: Span
 
 
-@dataclass(frozen=True)
-class Apply:
+class Apply(NamedTuple):
     """A layer or a block by name: `conv 64 k=3 bn`, with its label if it has one."""
 
     word: Name
@@ -179,8 +160,7 @@ class Apply:
     label: Name | None = None
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(NamedTuple):
     """`NAME: { … }`."""
 
     label: Name
@@ -188,18 +168,16 @@ class Group:
     span: Span
 
 
-@dataclass(frozen=True)
-class Repeat:
+class Repeat(NamedTuple):
     """`repeat expr as NAME { … }`."""
 
-    count: Expr
-    index: Name | None
+    turns: Expr
+    counter: Name | None
     body: Body
     span: Span
 
 
-@dataclass(frozen=True)
-class If:
+class If(NamedTuple):
     """`if expr { … } else if expr { … } else { … }`."""
 
     cases: tuple[tuple[Expr, Body], ...]
@@ -207,8 +185,7 @@ class If:
     span: Span
 
 
-@dataclass(frozen=True)
-class Parallel:
+class Parallel(NamedTuple):
     """`add { a | b }`, and `mul`, `cat`, `split`."""
 
     join: str
@@ -217,8 +194,7 @@ class Parallel:
     label: Name | None = None
 
 
-@dataclass(frozen=True)
-class Residual:
+class Residual(NamedTuple):
     """`residual { … }`, with a condition (`when`) or with a projection (`else`)."""
 
     body: Body
@@ -235,16 +211,14 @@ Statement: TypeAlias = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Body:
+class Body(NamedTuple):
     """Statements between braces, or a whole file."""
 
     statements: tuple[Statement, ...]
     span: Span
 
 
-@dataclass(frozen=True)
-class Spec:
+class Spec(NamedTuple):
     """A whole file: its statements, and the comment block at its top as the description."""
 
     body: Body

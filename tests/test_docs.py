@@ -6,8 +6,8 @@ How a page is read:
   name that the line in front of it ends in ("`tiny.spec`:"), or else the first one mentioned behind it.
 - A block that begins with `error[` is exactly what the `spec` block in front of it gives.
 - A `python` block behind a `spec` block is part of what is emitted for it, if it begins like emitted
-  code. Any other is run, in one process a page, in order; one with a file's name is that file, and run, or
-  tested if it is a test.
+  code. One with a file's name is that file: a test is run as one. Any other is run, in one process a page,
+  in order.
 - A `text` block behind a `python` block is what that prints.
 - In a `console` block, a line `$ specgen …` is run where the page's files lie, and what stands under it is
   what it prints; a line `…` stands for any lines.
@@ -61,13 +61,14 @@ def blocks(page: Path) -> list[Block]:
     text = page.read_text(encoding="utf-8")
     found: list[Block] = []
     matches = list(_FENCED.finditer(text))
+    named_files = {named[1] for match in matches if (named := _NAMED.search(text[: match.start()]))}
     for index, match in enumerate(matches):
         before = text[matches[index - 1].end() if index else 0 : match.start()]
         after = text[match.end() : matches[index + 1].start() if index + 1 < len(matches) else None]
         named = _NAMED.search(before)
         file = named[1] if named else ""
         if match[1] == "spec" and not file:
-            mentioned = re.search(r"[\w-]+\.spec\b", after)
+            mentioned = [name for name in re.findall(r"[\w-]+\.spec\b", after) if name not in named_files]
             file = mentioned[0] if mentioned else "network.spec"
         line = text.count("\n", 0, match.start()) + 1
         found.append(Block(page, match[1], match[2], line, file))
@@ -240,15 +241,18 @@ def test_programs_run_and_print_what_is_shown(page: Path, tmp_path: Path) -> Non
             assert printed == shown.text, block
 
 
-FILES = [block for page in PAGES for block in blocks(page) if block.language == "python" and block.file]
+TESTS = [
+    block
+    for page in PAGES
+    for block in blocks(page)
+    if block.language == "python" and block.file.startswith("test_")
+]
 
 
-@pytest.mark.parametrize("block", FILES, ids=lambda block: block.file)
-def test_files_run(block: Block, tmp_path: Path) -> None:
+@pytest.mark.parametrize("block", TESTS, ids=lambda block: block.file)
+def test_tests_pass(block: Block, tmp_path: Path) -> None:
     write_files(block.page, tmp_path)
-    is_test = block.file.startswith("test_")
-    command = ["-m", "pytest", "-q", "-p", "no:cacheprovider"] if is_test else []
-    done = run([sys.executable, *command, block.file], tmp_path)
+    done = run([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", block.file], tmp_path)
     assert done.returncode == 0, done.stdout
 
 

@@ -10,7 +10,7 @@ from specgen import arithmetic, conditions
 from specgen.backends.layout import literal
 from specgen.backends.sources import definitions
 from specgen.ir import Block, Network, Parallel, Sequence, Step, walk
-from specgen.names import FILE_NAMES, class_name
+from specgen.names import CALLED_NAMES, FILE_NAMES, class_name
 
 Known = dict[str, Any]
 
@@ -159,7 +159,9 @@ class Planner:
 
     def __init__(self, network: Network) -> None:
         self.plans: list[ClassPlan] = []
-        self._taken = {network.name, *FILE_NAMES, *definitions("specgen.functions")}
+        self._taken = {network.name, *FILE_NAMES, *CALLED_NAMES, *network.settings}
+        for block in blocks(network.root):
+            self._taken.update(block.arguments)
         for modules in {type(step.layer).modules for _, step in walk(network.root)}:
             self._taken.update(definitions(modules))
         self._found: dict[int, tuple[ClassPlan, int]] = {}

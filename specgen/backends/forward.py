@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from specgen.backends.classes import Join, Make, Member
 from specgen.backends.layout import INDENT, WIDTH, Tree, flat, lines
@@ -16,19 +16,26 @@ _TRAILING = ("norm", "activation", "dropout")
 class Forward:
     """Writes the statements of a `forward`, from `x` to what it returns.
 
-    `flags` collects the attributes that it reads, with the conditions that they stand for.
+    `flags` collects the attributes that it reads, with the conditions that they stand for; none is called
+    like a child.
     """
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.flags: dict[str, str] = {}
         self._names: dict[str, int] = {}
+        self._children: frozenset[str] = frozenset()
 
     def write(self, members: Sequence[Member]) -> list[str]:
         """The statements, the `return` included."""
-        # A module's call has no type that a checker could hold against `Tensor`; `x` has.
-        self._assign("x", self._run(members, "x", "x"))
-        self.lines.append(f"{_BODY}return x")
+        self._children = frozenset(_children(members))
+        value = self._run(members, "x", "x")
+        if flat(value).startswith("torch."):
+            self.lines.extend(lines(value, _BODY, "return "))
+        else:
+            # A module's call has no type that a checker could hold against `Tensor`; `x` has.
+            self._assign("x", value)
+            self.lines.append(f"{_BODY}return x")
         return self.lines
 
     def _fresh(self, name: str) -> str:
@@ -91,6 +98,8 @@ class Forward:
     def _sometimes(self, join: Join, arrives: str) -> str:
         """A residual whose shortcut only some uses have."""
         flag, out = self._fresh("has_shortcut"), self._fresh("out")
+        while flag in self._children:
+            flag = self._fresh("has_shortcut")
         self.flags[flag] = join.guard
         self._assign(out, self._run(join.branches[0], arrives, out))
         return f"{out} + {arrives} if self.{flag} else {out}"
@@ -113,6 +122,15 @@ class Forward:
                 part = name
             parts.append(part)
         return parts
+
+
+def _children(members: Sequence[Member]) -> Iterator[str]:
+    for member in members:
+        if isinstance(member, Join):
+            for branch in member.branches:
+                yield from _children(branch)
+        else:
+            yield member.name
 
 
 def _is_trailing(member: Member) -> bool:

@@ -78,7 +78,7 @@ def _open(doc: Doc) -> bool:
     """Whether some call in the expression keeps one line for each argument."""
     match doc:
         case Tree():
-            return doc.comments is not None or any(map(_open, doc.items))
+            return bool(doc.comments) or any(map(_open, doc.items))
         case Repeated():
             return _open(doc.item)
     return False

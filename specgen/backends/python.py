@@ -164,8 +164,11 @@ def _network_class(network: Network, planner: Planner, known: dict[str, Any]) ->
                 body.extend(_assignment(child, comment, inner))
     initial = _init_weights(network)
     if initial:
-        body.append(f"{_BODY}self.init_weights()")
-        methods.append(_method("init_weights", [], "None", initial))
+        name = "init_weights"
+        while name in [child.name for child in children]:
+            name += "_"
+        body.append(f"{_BODY}self.{name}()")
+        methods.append(_method(name, [], "None", initial))
     if not numbered:
         methods.append(_method("forward", ["x: Tensor"], "Tensor", Forward().write(children)))
     methods.insert(0, _method("__init__", arguments, "None", body))

@@ -75,6 +75,8 @@ class Whole(OptionType):
         return number
 
     def describe(self) -> str:
+        if self.low == -LARGEST and self.high == LARGEST:
+            return "a whole number"
         if self.high == LARGEST:
             return f"a whole number ≥ {self.low}"
         return f"a whole number from {self.low} to {self.high}"

@@ -1,0 +1,336 @@
+"""What is emitted: goldens to be read, and what holds for every emitted file."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import importlib.util
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import specgen
+from specgen.backends import modules
+from specgen.backends.guard import EmissionError, check_source
+from specgen.names import CALLED_NAMES
+
+torch.set_num_threads(1)
+
+GOLDEN = Path(__file__).parent / "golden"
+GOLDENS = (
+    "vgg16", "vgg11_bn", "resnet50", "mobilenet_v3_large", "squeezenet1_1", "unet", "birds_planes", "vit_b_32",
+    "convnext_tiny",
+)  # fmt: skip
+
+#: One small network of each make: a chain, blocks with shortcuts, attention, joins in the network itself.
+SMALL = {
+    "birds_planes": "3x32x32",
+    "resnet18": "3x32x32",
+    "mobilenet_v3_small": "3x32x32",
+    "squeezenet1_1": "3x32x32",
+    "unet": "1x32x32",
+    "vit_b_32": "3x32x32",
+    "convnext_tiny": "3x32x32",
+}
+
+
+@pytest.fixture
+def load_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """Writes a text to a file of a name and imports it, as a user would."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    names: list[str] = []
+
+    def load(text: str, name: str) -> ModuleType:
+        path = tmp_path / f"{name}.py"
+        path.write_text(text, encoding="utf-8", newline="\n")
+        spec = importlib.util.spec_from_file_location(name, path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[name] = module
+        names.append(name)  # so that pickle finds its classes
+        spec.loader.exec_module(module)
+        return module
+
+    yield load
+    for name in set(names):
+        del sys.modules[name]
+
+
+def small(name: str) -> specgen.Network:
+    settings = {"unet": {"width": 4}, "vit_b_32": {"width": 24, "num_heads": 2, "depth": 2}, "convnext_tiny": {"width": 8, "depth": 2}}
+    return specgen.compile(name, input=SMALL[name], **settings.get(name, {}))  # type: ignore[arg-type]
+
+
+def emitted(network: specgen.Network, load_module: Any, **arguments: Any) -> nn.Module:
+    torch.manual_seed(0)
+    module = load_module(network.emit(), f"emitted_{network.name.lower()}")
+    model: nn.Module = getattr(module, network.name)(**arguments)
+    return model
+
+
+def built(network: specgen.Network) -> nn.Module:
+    torch.manual_seed(0)
+    return network.build()
+
+
+def sample(network: specgen.Network) -> Tensor:
+    return torch.randn(2, *network.input_shape.sizes, generator=torch.Generator().manual_seed(1))
+
+
+def assert_equal_states(first: nn.Module, second: nn.Module) -> None:
+    ours, theirs = first.state_dict(), second.state_dict()
+    assert list(ours) == list(theirs)
+    assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+
+
+# --- goldens -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", GOLDENS)
+def test_golden(name: str, update_golden: bool) -> None:
+    path, text = GOLDEN / f"{name}.py.golden", specgen.compile(name).emit()
+    if update_golden:
+        path.write_text(text, encoding="utf-8", newline="\n")
+    assert text == path.read_text(encoding="utf-8"), "read the difference, then run with --update-golden"
+
+
+def test_every_golden_is_tested() -> None:
+    assert sorted(path.name for path in GOLDEN.glob("*.py.golden")) == sorted(f"{name}.py.golden" for name in GOLDENS)
+
+
+# --- the same everywhere -----------------------------------------------------------------------------
+
+DIGEST = """
+import hashlib, sys, specgen
+text = "".join(specgen.compile(name).emit() for name in ("mobilenet_v3", "vit", "convnext", "resnet", "googlenet"))
+assert "torch" not in sys.modules
+print(hashlib.sha256(text.encode()).hexdigest())
+"""
+
+
+def test_emission_does_not_depend_on_hash_seed_or_locale(tmp_path: Path) -> None:
+    found = set()
+    for seed, locale, utf8 in (("0", "C", "0"), ("1", "C.UTF-8", "1"), ("4242", "POSIX", "0")):
+        environment = {
+            **os.environ, "PYTHONHASHSEED": seed, "LC_ALL": locale, "LANG": locale, "PYTHONUTF8": utf8,
+            "PYTHONCOERCECLOCALE": "0", "PYTHONPATH": os.pathsep.join(sys.path),
+        }  # fmt: skip
+        done = subprocess.run(
+            [sys.executable, "-c", DIGEST], env=environment, cwd=tmp_path, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        found.add(done.stdout.strip())
+    assert len(found) == 1
+
+
+@pytest.mark.parametrize("name", [*GOLDENS, "densenet121", "shufflenet_v2_x1_0", "inception_v3", "efficientnet_b0"])
+def test_every_class_stands_alone(name: str) -> None:
+    """A file imports torch and the standard library; what a class uses is defined above it."""
+    tree = ast.parse(specgen.compile(name).emit())
+    imported = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    imported += [str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    assert set(imported) <= {"torch", "collections", "math"}
+    defined: set[str] = set()
+    for node in tree.body:
+        used = {inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name)}
+        later = {other.name for other in tree.body if isinstance(other, (ast.ClassDef, ast.FunctionDef))} - defined
+        if isinstance(node, (ast.ClassDef, ast.FunctionDef)):
+            assert not used & (later - {node.name}), node.name
+            defined.add(node.name)
+
+
+@pytest.mark.parametrize("name", GOLDENS)
+def test_nothing_is_assigned_and_never_read(name: str) -> None:
+    """Every attribute that a constructor sets is read in `forward`, and every argument is used."""
+    for node in ast.parse(specgen.compile(name).emit()).body:
+        if not isinstance(node, ast.ClassDef) or hasattr(modules, node.name):
+            continue
+        methods = {method.name: method for method in node.body if isinstance(method, ast.FunctionDef)}
+        attributes = [inner for inner in ast.walk(node) if isinstance(inner, ast.Attribute)]
+        own = [a for a in attributes if isinstance(a.value, ast.Name) and a.value.id == "self"]
+        stored = {a.attr for a in own if isinstance(a.ctx, ast.Store)}
+        assert stored <= {a.attr for a in own if isinstance(a.ctx, ast.Load)}
+        arguments = {argument.arg for argument in methods["__init__"].args.args} - {"self"}
+        read = {inner.id for inner in ast.walk(methods["__init__"]) if isinstance(inner, ast.Name)}
+        assert arguments <= read
+
+
+# --- what PyTorch does with models -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_both_compile_export_trace_copy_and_pickle(name: str, load_module: Any) -> None:
+    network = small(name)
+    x = sample(network)
+    for model in (built(network), emitted(network, load_module)):
+        model.eval()
+        with torch.no_grad():
+            wanted = model(x)
+            assert torch.equal(copy.deepcopy(model)(x), wanted)
+            assert torch.equal(pickle.loads(pickle.dumps(model))(x), wanted)
+            assert torch.equal(torch.fx.symbolic_trace(model)(x) if name != "vit_b_32" else wanted, wanted)
+            assert torch.equal(torch.export.export(model, (x,)).module()(x), wanted)
+            assert torch.equal(torch.compile(model, fullgraph=True, backend="eager")(x), wanted)
+        assert_equal_states(copy.deepcopy(model), model)
+        assert_equal_states(pickle.loads(pickle.dumps(model)), model)
+
+
+# --- params ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("resnet18", {"num_classes": 7}),
+        ("squeezenet1_1", {"num_classes": 3}),
+        ("mobilenet_v3_small", {"num_classes": 5, "last": 64}),
+        ("unet", {"width": 6}),
+        ("unet", {"width": 2, "num_classes": 5}),
+        ("vit_b_32", {"rate": 0.3}),
+        ("vit_b_32", {"width": 32, "num_heads": 4, "num_classes": 2}),
+        ("convnext_tiny", {"width": 4, "drop_path": 0.7}),
+    ],
+)
+def test_a_param_that_feeds_sizes_stays_an_argument(name: str, settings: dict[str, Any], load_module: Any) -> None:
+    fixed = {"vit_b_32": {"depth": 2}, "convnext_tiny": {"depth": 2}}.get(name, {})
+    network = specgen.compile(name, input=SMALL[name], **fixed)  # type: ignore[arg-type]
+    wanted = built(specgen.compile(name, input=SMALL[name], **fixed, **settings))  # type: ignore[arg-type]
+    model = emitted(network, load_module, **settings)
+    assert_equal_states(model, wanted)
+    x = sample(network)
+    for training in (False, True):
+        torch.manual_seed(0)
+        ours = model.train(training)(x)
+        torch.manual_seed(0)
+        assert torch.equal(ours, wanted.train(training)(x))
+
+
+def test_a_param_that_shapes_the_structure_is_named_in_the_docstring(load_module: Any) -> None:
+    text = "input 3x8x8\nparam n = 2\nparam norm = bn\nparam wide = true\nparam c = 4\nrepeat n { conv c norm=norm }\n"
+    text += "if wide { conv 8 }\n"
+    network = specgen.compile(text=text)
+    module = load_module(network.emit(), "emitted_fixed")
+    assert "Fixed when it was generated: n=2, norm=bn, wide=true.\n" in (module.__doc__ or "")
+    assert list(module.Network.__init__.__annotations__) == ["c", "return"]
+    with pytest.raises(TypeError):
+        module.Network(n=3)
+
+
+def test_no_params_and_no_fixed_line() -> None:
+    assert "Fixed" not in specgen.compile(text="input 3x8x8\nparam c = 4\nconv c").emit()
+
+
+# --- names -------------------------------------------------------------------------------------------
+
+
+def test_no_param_can_hide_what_a_constructor_calls() -> None:
+    own = {name for name, value in vars(modules).items() if getattr(value, "__module__", "") == modules.__name__}
+    assert own <= CALLED_NAMES
+    for name in sorted(CALLED_NAMES):
+        for text in (f"param {name} = 4", f"network {name}", f"variant {name}", f"block b({name}) {{ conv 4 }}"):
+            with pytest.raises(specgen.SpecError):
+                specgen.compile(text=f"input 3x8x8\n{text}\nconv 4")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "param Cell = 8\nblock cell(c) { conv c }\ncell Cell; conv Cell",
+        "block cell(Part) { conv Part }\nblock part(c) { conv c }\ncell 4; part 4",
+        "block cell(c) { has_shortcut: conv c; out: relu; x: bn\nresidual when c == 4 { conv 4 } }\ncell 4; cell 8",
+        "init conv normal\ninit_weights: conv 4\ninit_weights_: conv 4",
+        "network Cell\nblock cell(c) { conv c }\ncell 4",
+        "block a(x, out, branch1, part1) { conv x; cat { conv out; conv branch1; conv part1 | conv 4; conv 4; conv 4 } }\na 4 4 4 8",
+    ],
+)
+def test_names_do_not_collide(text: str, load_module: Any) -> None:
+    network = specgen.compile(text=f"input 3x8x8\n{text}")
+    assert_equal_states(emitted(network, load_module), built(network))
+    x = sample(network)
+    assert torch.equal(emitted(network, load_module).eval()(x), built(network).eval()(x))
+
+
+# --- hostile text ------------------------------------------------------------------------------------
+
+HOSTILE = (
+    'a """ closes the string', "ends with a backslash \\", '\\""" + __import__("os").system("true") + """', "# coding: rot13",
+    "-*- coding: utf-7 -*-", "{{ 7 * 7 }} {% raw %} {# x #}", "%s %(x)s {x}", "\\N{BULLET} \\x41 \\u0041 \\U00000041", 'quote "',
+    'two quotes ""', "'''", "ünïcödé 中文 ∑ ≤", "tab\there", "trailing space   ", "a" * 300, "import os; os.system('true')",
+    '"""\nimport os\n"""', "\\", '\\"', "\\\\", '"', '""', '"""', '""""',
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+@pytest.mark.parametrize("place", ["first", "last", "alone"])
+def test_descriptions_stay_text(text: str, place: str, load_module: Any) -> None:
+    comment = [f"# {line}" for line in text.split("\n")]
+    above = {"first": [*comment, "# more"], "last": ["# more", *comment], "alone": comment}[place]
+    source = "\n".join([*above, "network Net", "input 3x8x8", "conv 4"])
+    network = specgen.compile(text=source)
+    emitted_text = network.emit()
+    assert len(ast.parse(emitted_text).body) == 4  # docstring, import, __all__, class
+    module = load_module(emitted_text, "emitted_hostile")
+    said = " ".join((module.__doc__ or "").split())
+    assert " ".join(network.description.expandtabs(4).split()) in said
+    assert not hasattr(module, "os")
+    assert sum(p.numel() for p in module.Net().parameters()) == network.params
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "new\nline.spec", "car\rriage.spec", 'quo"te.spec', '"""; import os; """.spec', "back\\slash.spec", "e\x1b[31mscape.spec",
+        "# coding: rot13.spec", "ünï.spec", "sep\u2028arator.spec", "nul\x00.spec", "a b.spec", "{{ x }}.spec", "'.spec", "\\N{BULLET}.spec",
+        "\udc80.spec",
+    ],
+)  # fmt: skip
+def test_file_names_stay_text(name: str) -> None:
+    network = specgen.compile(text="# A net.\nnetwork Net\ninput 3x8x8\nconv 4")
+    named = network.model_copy(update={"source": name})
+    text = named.emit()
+    assert len(ast.parse(text).body) == 4
+    assert all(char.isprintable() or char == "\n" for char in text)
+    assert text.replace(f" from {ascii(name)[1:-1]}", "").count("\n") == network.emit().count("\n")
+
+
+# --- the guard ---------------------------------------------------------------------------------------
+
+ALLOWED = "import torch\nfrom torch import Tensor, nn\n\n\nclass A(nn.Module):\n    def forward(self, x: Tensor) -> Tensor:\n        {}\n        return x\n"
+
+REFUSED = (
+    "import os", "import torch as t", "from os import path", "from . import x", "from torch.utils import data", "open('x')",
+    "eval('1')", "exec('1')", "__import__('os')", "getattr(nn, 'x')", "torch.load('x')", "torch.hub.load('x')", "x.__class__",
+    "x.__dict__", "nn.Module.__subclasses__()", "torch.save(x, 'f')", "torch.ops.load_library('x')", "torch.jit.load('x')",
+    "lambda: 1", "[y for y in x]", "{y: 1 for y in x}", "{1: 2}", "{1, 2}", "while x: pass", "with x: pass", "del x", "global x",
+    "assert x", "raise x", "try:\n            x\n        except x:\n            x", "(y := x)", "await_(x)", "yield x", "print(x)",
+    "nn.init._no_grad_zero_", "torch._C", "x = _y", "undefined", "input()", "breakpoint()", "help()", "type(x)", "object()",
+    "torch.serialization.load('x')", "torch.package", "torch.multiprocessing", "match x:\n            case 1:\n                x", "x @= x; import sys",
+)  # fmt: skip
+
+
+def test_the_guard_lets_an_architecture_pass() -> None:
+    check_source(ALLOWED.format("x = torch.cat((x, x), dim=1)"))
+
+
+@pytest.mark.parametrize("line", REFUSED)
+def test_the_guard_refuses(line: str) -> None:
+    with pytest.raises(EmissionError):
+        check_source(ALLOWED.format(line))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x = (", "@nn.x\nclass A:\n    x = 1\n", "async def f():\n    pass\n", "a\x00b", "(" * 500, "class A(metaclass=B):\n    x = 1\n", "\udc80"],
+)
+def test_the_guard_refuses_texts(text: str) -> None:
+    with pytest.raises(EmissionError):
+        check_source(text)
