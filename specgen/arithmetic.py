@@ -13,9 +13,13 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from specgen.functions import make_divisible
+from specgen.python_ast import parse_expression
 
 #: Expressions of more leaves than this are printed as the number they come to.
 LONGEST = 12
+
+#: Text that is longer than this is not read.
+LONGEST_TEXT = 400
 
 _PRECEDENCE = {"+": 1, "-": 1, "*": 2, "//": 2, "%": 2, "/": 2}
 
@@ -127,8 +131,8 @@ def is_number(value: object) -> bool:
 
 
 def traced(value: int | float, expression: Expression) -> Any:
-    """`value` with an expression beside it; one that is long, or holds a cut one, is cut to what it depends on."""
-    if _leaves(expression) > LONGEST or opaque_names(expression):
+    """`value` with an expression beside it; a long one is cut down to what it depends on."""
+    if _leaves(expression) > LONGEST:
         expression = Opaque(plain(value), names(expression))
     if isinstance(expression, (int, float)) or (isinstance(expression, Opaque) and not expression.names):
         return plain(value)
@@ -380,14 +384,16 @@ def _worked_out(expression: Expression) -> Expression:
 def read(text: str) -> Expression:
     """The expression that `show` printed; raises `ValueError` for any other text."""
     try:
-        return from_ast(ast.parse(text, mode="eval").body) if len(text) <= 400 else _unreadable()
+        return from_ast(parse_expression(text)) if len(text) <= LONGEST_TEXT else _unreadable()
     except (SyntaxError, RecursionError, MemoryError):
         return _unreadable()
 
 
 def from_ast(node: ast.expr) -> Expression:
     match node:
-        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool) and _is_finite(value):
+        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool) and _is_finite(
+            value
+        ):
             return value
         case ast.Name(id=name):
             return Symbol(name)

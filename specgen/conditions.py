@@ -9,6 +9,7 @@ from functools import cache
 from typing import Any
 
 from specgen import arithmetic
+from specgen.python_ast import parse_expression
 
 _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Eq: operator.eq,
@@ -33,6 +34,8 @@ def _holds(node: ast.expr, values: dict[str, Any]) -> bool:
             return any(_holds(part, values) for part in parts)
         case ast.UnaryOp(op=ast.Not(), operand=operand):
             return not _holds(operand, values)
+        case ast.Constant(value=bool() as value):
+            return value
         case ast.Name(id=name) if isinstance(values.get(name), bool):
             return bool(values[name])
         case ast.Compare(left=left, ops=[sign], comparators=[right]) if type(sign) in _COMPARE:
@@ -45,7 +48,7 @@ def _holds(node: ast.expr, values: dict[str, Any]) -> bool:
 @cache
 def _parsed(condition: str) -> ast.expr:
     try:
-        return ast.parse(condition, mode="eval").body
+        return parse_expression(condition)
     except (SyntaxError, RecursionError, MemoryError):
         raise ValueError("not a condition") from None
 
@@ -59,7 +62,7 @@ def names_in(sources: Iterable[str]) -> frozenset[str]:
 def _names(source: str) -> frozenset[str]:
     if not source:
         return frozenset()
-    nodes = ast.walk(ast.parse(source, mode="eval"))
+    nodes = ast.walk(parse_expression(source))
     called = set()
     found = set()
     for node in nodes:
@@ -81,12 +84,38 @@ def is_number(source: str) -> bool:
 
 def canonical(condition: str) -> str:
     """The condition in its one spelling: no brackets, spaces or lines that it can do without."""
-    return ast.unparse(_parsed(condition))
+    return ast.unparse(_simplified(_parsed(condition)))
+
+
+def _simplified(node: ast.expr) -> ast.expr:
+    """The condition without the parts that are true or false whatever its names are."""
+    match node:
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            inner = _simplified(operand)
+            if isinstance(inner, ast.Constant):
+                return ast.Constant(not inner.value)
+            return ast.UnaryOp(ast.Not(), inner)
+        case ast.BoolOp(op=sign, values=parts):
+            deciding = isinstance(sign, ast.Or)  # `or` is true as soon as one part is, `and` false
+            kept = [part for part in map(_simplified, parts) if not _is_constant(part, not deciding)]
+            if any(_is_constant(part, deciding) for part in kept):
+                return ast.Constant(deciding)
+            if not kept:
+                return ast.Constant(not deciding)
+            return kept[0] if len(kept) == 1 else ast.BoolOp(sign, kept)
+    return node
+
+
+def _is_constant(node: ast.expr, value: bool) -> bool:
+    return isinstance(node, ast.Constant) and node.value is value
 
 
 def both(*conditions: str) -> str:
-    """The condition that all of some conditions hold; empty where one of them cannot be said."""
-    return canonical(" and ".join(f"({condition})" for condition in conditions)) if all(conditions) else ""
+    """The condition that all of some conditions hold; empty where one cannot be said, or all always do."""
+    if not all(conditions):
+        return ""
+    joined = canonical(" and ".join(f"({condition})" for condition in conditions))
+    return "" if joined == "True" else joined
 
 
 def negated(condition: str) -> str:

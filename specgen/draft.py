@@ -137,7 +137,10 @@ def _outside(value: int, known: Mapping[str, Any]) -> Any:
     if not isinstance(value, Traced):
         return value
     terms = {name: arithmetic.expression_of(one) for name, one in known.items() if is_number(one)}
-    return arithmetic.traced(arithmetic.plain(value), arithmetic.substitute(value.expression, terms))
+    expression = arithmetic.substitute(value.expression, terms)
+    if arithmetic.opaque_names(expression):
+        return arithmetic.opaque(value, expression)
+    return arithmetic.traced(arithmetic.plain(value), expression)
 
 
 def without_last_activation(children: list[Draft]) -> list[Draft]:

@@ -232,7 +232,7 @@ class _Elaborator(Evaluation):
         for frame in reversed(self.frames):
             for child in reversed(frame.children):
                 if child.input != child.output:
-                    return Label(child.span, f"this makes {child.output}", primary=False)
+                    return Label(child.span, f"this makes {_said(child.output)}", primary=False)
         return None
 
     def _last_shrinking(self) -> Label | None:
@@ -393,8 +393,8 @@ class _Elaborator(Evaluation):
         try:
             return join(kind, shapes)
         except BranchRefusal as refusal:
-            also = Label(spans[0], f"this branch gives {shapes[0]}", primary=False)
-            label = f"this branch gives {shapes[refusal.branch]}"
+            also = Label(spans[0], f"this branch gives {_said(shapes[0])}", primary=False)
+            label = f"this branch gives {_said(shapes[refusal.branch])}"
             self.fail(refusal.code, refusal.title, spans[refusal.branch], label, also=also)
 
     def _residual(self, statement: syntax.Residual, scope: Scope) -> None:
@@ -629,6 +629,11 @@ def _written(statement: syntax.Statement) -> int:
         case _:
             spans = [statement.span]
     return sum(span.end - span.start for span in spans)
+
+
+def _said(shape: Shape) -> str:
+    """A shape in a label: its sizes, or of a single one what it is."""
+    return str(shape) if shape.rank else shape.describe()
 
 
 def _halves(before: Shape, after: Shape) -> bool:

@@ -93,9 +93,10 @@ class Evaluation:
             source = self.evaluate(lambda evaluator: evaluator.source(expr, flags), scope)
         except SpecError:
             return ""  # an operand that is never reached: `n > 0 and 12 / n > 3`
-        if source and not conditions.names_in([source]):
-            return None
-        return conditions.canonical(source) if source else ""
+        if not source:
+            return ""
+        source = conditions.canonical(source)
+        return source if conditions.names_in([source]) else None
 
     @contextmanager
     def guarded(self, *guards: str | None) -> Iterator[None]:

@@ -70,7 +70,7 @@ class Evaluator:
                     raise Wrong("no-input", "`in` has no value here", expr.span, "nothing arrives yet", help_)
                 return self.channels
             case syntax.TupleOf():
-                return tuple(self.value(item) for item in expr.items)
+                return self._tuple(expr)
             case syntax.Prefix():
                 if expr.operator == "not":
                     return not self.boolean(expr.operand)
@@ -134,6 +134,15 @@ class Evaluator:
                     left, right = (arithmetic.show(arithmetic.expression_of(side)) for side in sides)
                     return f"{left} {expr.rest[0][0]} {right}"
         return None
+
+    def _tuple(self, expr: syntax.TupleOf) -> tuple[Any, ...]:
+        values = tuple(map(self.value, expr.items))
+        for item, value in zip(expr.items, values, strict=True):
+            # Tuples of tuples would double in size with every `let`, and no option takes one.
+            if isinstance(value, tuple):
+                title = "a tuple holds numbers and words, not tuples"
+                raise Wrong("wrong-value", title, item.span, f"this is {describe(value)}")
+        return values
 
     def _chain(self, chain: syntax.Chain) -> Any:
         kind = chain.rest[0][0]

@@ -57,21 +57,29 @@ def _layer_from_json(value: Any) -> Layer:
 
 
 def _written(name: str, number: Any, text: Any) -> Any:
-    """A number with what it was computed from, which mentions some name."""
+    """A number with what it was computed from."""
     if not arithmetic.is_number(number) or not isinstance(text, str):
         raise ValueError(f"{name} is not a number with what it was computed from")
     expression = arithmetic.read(text)
-    if not arithmetic.names(expression):
+    if isinstance(expression, (int, float)):
         raise ValueError(f"{name} is not computed from anything")
     return arithmetic.traced(number, expression)
+
+
+def _computed_from(value: Any) -> str:
+    """What a number was computed from, as `written` says it; nothing where it is printed as a number."""
+    if not isinstance(value, arithmetic.Traced):
+        return ""
+    text = arithmetic.show(value.expression)
+    if len(text) > arithmetic.LONGEST_TEXT or isinstance(arithmetic.read(text), (int, float)):
+        return ""
+    return text
 
 
 def _layer_to_json(layer: Layer) -> dict[str, Any]:
     options = layer.model_dump()
     written = {
-        name: arithmetic.show(value.expression)
-        for name in type(layer).model_fields
-        if isinstance(value := getattr(layer, name), arithmetic.Traced) and arithmetic.names(value)
+        name: text for name in type(layer).model_fields if (text := _computed_from(getattr(layer, name)))
     }
     return {"kind": layer.word, **options, **({"written": written} if written else {})}
 
@@ -110,9 +118,7 @@ def _arguments_from_json(value: Any) -> dict[str, Any]:
 
 def _arguments_to_json(arguments: dict[str, Any]) -> dict[str, Any]:
     return {
-        name: {"value": arithmetic.plain(one), "written": arithmetic.show(one.expression)}
-        if isinstance(one, arithmetic.Traced) and arithmetic.names(one)
-        else one
+        name: {"value": arithmetic.plain(one), "written": text} if (text := _computed_from(one)) else one
         for name, one in arguments.items()
     }
 

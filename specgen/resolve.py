@@ -160,16 +160,20 @@ class _Resolver:
         why = objection(name.text, local=local or what == "block")
         if what in ("network", "variant"):
             why = why or objection(name.text, local=True)
-        if registry.find(name.text) is not None:
+        if what == "argument" and name.text == "in_channels":
+            why = "what the emitted class calls the channels that arrive: here they are `in`"
+        elif registry.find(name.text) is not None:
             why = "a layer"
         elif name.text in options.all_flags():
             why = "a flag"
         elif what in ("param", "let", "argument") and name.text in (
             "device",
             "dtype",
-            "weights",
-            "variant",
+            "limits",
+            "source",
             "text",
+            "variant",
+            "weights",
         ):
             why = "an argument of `specgen.load`"
         if why and not (what == "label" and why in ("a layer", "a flag")):

@@ -19,18 +19,40 @@ _ACTIVATIONS = (
     "relu relu6 leaky_relu prelu elu selu gelu silu mish hardswish hardsigmoid sigmoid tanh swish".split()
 )
 _LONE_ACTIVATIONS = (
-    *_ACTIVATIONS, "softplus", "softplus beta=2.0", "softmax", "leaky_relu 0.2", "elu 0.5", "gelu approximate=tanh",
+    *_ACTIVATIONS,
+    "softplus",
+    "softplus beta=2.0",
+    "softmax",
+    "leaky_relu 0.2",
+    "elu 0.5",
+    "gelu approximate=tanh",
     "relu inplace=false",
-)  # fmt: skip
-_LABELS = "stem head body tail left right inner outer block_a mixer gate proj neck_2 Alpha weights a x out".split()
+)
+_LABELS = (
+    "stem head body tail left right inner outer block_a mixer gate proj neck_2 Alpha weights a x out".split()
+)
 
 INITS = (
-    "conv kaiming_normal mode=fan_out nonlinearity=relu bias=0", "conv xavier_uniform gain=0.5", "conv normal std=0.1 bias=0.25",
-    "linear normal std=0.01 bias=0", "linear trunc_normal std=0.02", "linear xavier_normal bias=1", "norm ones bias=0",
-    "bn constant val=0.5 bias=0.1", "dwconv normal std=0.3", "deconv uniform a=-0.1 b=0.1", "all normal std=0.05 bias=0",
-    "fc orthogonal", "conv orthogonal gain=0.7", "ln uniform a=0.5 b=1.5", "pos_embed normal std=0.02", "scale ones",
-    "prelu constant val=0.1", "attn normal", "linear kaiming_uniform a=0.2",
-)  # fmt: skip
+    "conv kaiming_normal mode=fan_out nonlinearity=relu bias=0",
+    "conv xavier_uniform gain=0.5",
+    "conv normal std=0.1 bias=0.25",
+    "linear normal std=0.01 bias=0",
+    "linear trunc_normal std=0.02",
+    "linear xavier_normal bias=1",
+    "norm ones bias=0",
+    "bn constant val=0.5 bias=0.1",
+    "dwconv normal std=0.3",
+    "deconv uniform a=-0.1 b=0.1",
+    "all normal std=0.05 bias=0",
+    "fc orthogonal",
+    "conv orthogonal gain=0.7",
+    "ln uniform a=0.5 b=1.5",
+    "pos_embed normal std=0.02",
+    "scale ones",
+    "prelu constant val=0.1",
+    "attn normal",
+    "linear kaiming_uniform a=0.2",
+)
 
 
 @dataclass(frozen=True)
@@ -116,14 +138,32 @@ class Generator:
             return plain
         name = self.random.choice(place.counts)
         return self.random.choice(
-            (name, name, name, f"2*{name}", f"{name} + {plain}", f"max({name}, {plain})", f"{name}*3",
-             f"make_divisible({name}*1.25, 4)", f"min({name}, 8)", f"4*({name} // 4)", f"{name}*2/2",
-             f"({name} + 4)", f"8*ceil({name}/8)", f"4*round({name}*0.3)", f"int({name}*2.0)")
-        )  # fmt: skip
+            (
+                name,
+                name,
+                name,
+                f"2*{name}",
+                f"{name} + {plain}",
+                f"max({name}, {plain})",
+                f"{name}*3",
+                f"make_divisible({name}*1.25, 4)",
+                f"min({name}, 8)",
+                f"4*({name} // 4)",
+                f"{name}*2/2",
+                f"({name} + 4)",
+                f"8*ceil({name}/8)",
+                f"4*round({name}*0.3)",
+                f"int({name}*2.0)",
+            )
+        )
 
     def argument(self, value: str) -> str:
         """A value as a positional argument: what is computed from more than one token needs brackets."""
-        return value if value.isalnum() or "(" in value[1:-1] and value.endswith(")") and value[0].isalpha() else f"({value})"
+        return (
+            value
+            if value.isalnum() or ("(" in value[1:-1] and value.endswith(")") and value[0].isalpha())
+            else f"({value})"
+        )
 
     def chance(self, place: Place) -> str:
         if place.chances and self.one_in(2):
@@ -132,8 +172,11 @@ class Generator:
 
     def condition(self, place: Place) -> str:
         """Something true or false, of arguments, of what arrives, or of both."""
-        simple = [f"in {self.random.choice(('>', '<=', '==', '!='))} {self.random.choice((8, 12, 16))}", "in % 8 == 0"]
-        simple += [flag for flag in place.flags] * 2 + [f"not {flag}" for flag in place.flags]
+        simple = [
+            f"in {self.random.choice(('>', '<=', '==', '!='))} {self.random.choice((8, 12, 16))}",
+            "in % 8 == 0",
+        ]
+        simple += list(place.flags) * 2 + [f"not {flag}" for flag in place.flags]
         simple += [f"{name} > 8" for name in place.counts] + [f"in == {name}" for name in place.counts]
         simple += [f"{name} == 1" for name in place.strides] + [f"{name} != 3" for name in place.kernels]
         simple += [f"{word} == relu" for word in place.words]
@@ -176,7 +219,9 @@ class Generator:
         options = f" k={self.kernel(place)}" if self.one_in(2) else ""
         options += f" s={stride}" if stride != "1" else ""
         if stride == "1" and self.one_in(8):
-            options += self.random.choice((" p=same", " d=2", " padding_mode=replicate", " padding_mode=zeros"))
+            options += self.random.choice(
+                (" p=same", " d=2", " padding_mode=replicate", " padding_mode=zeros")
+            )
         if place.divisor % 2 == 0 and self.one_in(8) and stride == "1":
             options += " g=2"
         return f"conv {self.argument(out)}{options}{self.trim(place) if tail is None else tail}"
@@ -191,10 +236,20 @@ class Generator:
         """A layer that keeps the shape."""
         chance = self.chance(place)
         found = [
-            self.random.choice(_LONE_ACTIVATIONS), f"drop {self.argument(chance)}", "id", "ln", "rmsnorm", "ln eps=1e-6",
-            f"droppath {self.argument(chance)}", f"scale {self.random.choice(('1', '0.1', '1e-6'))}", "scale", "log_softmax",
-            "rmsnorm eps=1e-5", "ln bias=false", "ln elementwise_affine=false",
-        ]  # fmt: skip
+            self.random.choice(_LONE_ACTIVATIONS),
+            f"drop {self.argument(chance)}",
+            "id",
+            "ln",
+            "rmsnorm",
+            "ln eps=1e-6",
+            f"droppath {self.argument(chance)}",
+            f"scale {self.random.choice(('1', '0.1', '1e-6'))}",
+            "scale",
+            "log_softmax",
+            "rmsnorm eps=1e-5",
+            "ln bias=false",
+            "ln elementwise_affine=false",
+        ]
         if place.kind in (MAP, VECTOR):
             found += ["bn", "bn momentum=0.01 eps=0.001", "bn affine=false"] * 2
         if place.kind == MAP:
@@ -209,7 +264,12 @@ class Generator:
                 found += ["instancenorm", "instancenorm affine=true"]
         if place.kind == TOKENS:
             heads = self.random.choice(("1", "2", "heads=2")) if place.divisor % 2 == 0 else "1"
-            found += [f"attn {heads}", f"attn {heads} bias=false", f"attn {heads} drop={chance}", "pos_embed"] * 2
+            found += [
+                f"attn {heads}",
+                f"attn {heads} bias=false",
+                f"attn {heads} drop={chance}",
+                "pos_embed",
+            ] * 2
         return self.random.choice(found)
 
     def pooled(self, place: Place, stride: str) -> str:
@@ -237,11 +297,22 @@ class Generator:
         choices: list[tuple[int, Callable[[Place], Place]]] = [(6, self._keep), (6, self._weigh)]
         if place.depth < 3:
             choices += [
-                (2, self._residual), (2, self._join), (2, self._cat), (1, self._mul), (1, self._if), (1, self._repeat),
-                (1, self._group), (1, self._default), (1, self._let),
-            ]  # fmt: skip
+                (2, self._residual),
+                (2, self._join),
+                (2, self._cat),
+                (1, self._mul),
+                (1, self._if),
+                (1, self._repeat),
+                (1, self._group),
+                (1, self._default),
+                (1, self._let),
+            ]
             choices += [(1, self._split)] if place.divisor % 4 == 0 else []
-        choices += [(6, self._use)] if any(form.kind == place.kind for form in self.blocks) and place.divisor == 4 else []
+        choices += (
+            [(6, self._use)]
+            if any(form.kind == place.kind for form in self.blocks) and place.divisor == 4
+            else []
+        )
         weights, makers = zip(*choices, strict=True)
         return self.random.choices(makers, weights)[0](place)
 
@@ -271,7 +342,11 @@ class Generator:
                 self.chain(replace(inner, counts=(*place.counts, name)), self._steps(), name)
             return place
         out = self.count(place)
-        stride = self.random.choice(place.strides) if place.strides and place.kind == MAP and self.one_in(2) else "1"
+        stride = (
+            self.random.choice(place.strides)
+            if place.strides and place.kind == MAP and self.one_in(2)
+            else "1"
+        )
         if kind == 1:
             tail = self.random.choice(("", "shortcut: ")) if place.labels else ""
             with self.braces(f"{label}residual", ""):
@@ -304,7 +379,8 @@ class Generator:
     def _cat(self, place: Place) -> Place:
         inner = self._inner(place)
         bodies: list[Callable[[], object]] = [
-            lambda: self.chain(inner, self._steps(), self.count(place)) for _ in range(self.random.choice((1, 2, 3)))
+            lambda: self.chain(inner, self._steps(), self.count(place))
+            for _ in range(self.random.choice((1, 2, 3)))
         ]
         if self.one_in(2) or len(bodies) == 1:
             bodies.insert(self.random.randrange(len(bodies) + 1), lambda: self.line("id"))
@@ -313,8 +389,10 @@ class Generator:
 
     def _split(self, place: Place) -> Place:
         inner = replace(self._inner(place), divisor=2)
+
         def some() -> object:
             return self.line("id") if self.one_in(3) else self.chain(inner, self._steps())
+
         self._branches(f"{self.label(place)}split", [some, some])
         return replace(place, divisor=2)
 
@@ -323,10 +401,12 @@ class Generator:
             return self._join(place)
         name = self.fresh("gated")
         self.line(f"let {name} = in")
+
         def gate() -> None:
             self.line("gap")
             self.line(f"conv {self.argument(self.count(place))} k=1 nonorm relu")
             self.line(f"conv {name} k=1 nonorm {self.random.choice(('sigmoid', 'hardsigmoid'))}")
+
         self._branches(f"{self.label(place)}mul", [lambda: self.line("id"), gate])
         return place
 
@@ -334,12 +414,14 @@ class Generator:
         inner = self._inner(place)
         name = self.fresh("was")
         self.line(f"let {name} = in")
+
         def body() -> None:
             if self.one_in(2):
                 for _ in range(self.random.choice((1, 2))):
                     self.line(self.keeping(inner))
             else:
                 self.chain(replace(inner, labels=False), self._steps(), name)
+
         with self.braces(f"if {self.condition(place)}", ""):
             body()
         self.lines.pop()
@@ -380,12 +462,18 @@ class Generator:
     def _default(self, place: Place) -> Place:
         self.line(
             self.random.choice(
-                ("default bn eps=0.001", "default ln eps=1e-6", "default drop p=0.3", "default M k=3",
-                 "default relu inplace=false", "default leaky_relu negative_slope=0.1",
-                 f"default {'conv' if place.kind == MAP else 'linear'} {self.random.choice(_ACTIVATIONS)}",
-                 f"default {'conv' if place.kind == MAP else 'linear'} nobias")
+                (
+                    "default bn eps=0.001",
+                    "default ln eps=1e-6",
+                    "default drop p=0.3",
+                    "default M k=3",
+                    "default relu inplace=false",
+                    "default leaky_relu negative_slope=0.1",
+                    f"default {'conv' if place.kind == MAP else 'linear'} {self.random.choice(_ACTIVATIONS)}",
+                    f"default {'conv' if place.kind == MAP else 'linear'} nobias",
+                )
             )
-        )  # fmt: skip
+        )
         return self._keep(place)
 
     def _let(self, place: Place) -> Place:
@@ -405,7 +493,13 @@ class Generator:
         """A line that uses a block, with a stride of 1 unless `given` says otherwise."""
         words, named = [form.name], []
         for name, values in form.arguments.items():
-            own = {"c": place.counts, "p": place.chances, "act": place.words, "f": place.flags, "k": place.kernels}
+            own = {
+                "c": place.counts,
+                "p": place.chances,
+                "act": place.words,
+                "f": place.flags,
+                "k": place.kernels,
+            }
             value = given.get(name) or self.random.choice((*values, *own.get(name, ())))
             if name == "s" and name not in given:
                 continue
@@ -420,15 +514,19 @@ class Generator:
 
     def block(self, kind: str, rank: int) -> None:
         """Write a block for what `kind` says, and remember it."""
-        name = self.random.choice(("cell", "unit", "mixing_unit", "bottleneck", "inverted_2", "Fire")) + self.fresh("_")
+        name = self.random.choice(
+            ("cell", "unit", "mixing_unit", "bottleneck", "inverted_2", "Fire")
+        ) + self.fresh("_")
         arguments: dict[str, tuple[str, ...]] = {}
         heads: list[str] = []
         optional = set()
+
         def argue(argument: str, values: tuple[str, ...], default: str | None) -> None:
             arguments[argument] = values
             heads.append(argument if default is None else f"{argument}={default}")
             if default is not None:
                 optional.add(argument)
+
         gives_c = self.one_in(3) is False
         if gives_c:
             argue("c", ("4", "8", "12", "16"), None)
@@ -445,12 +543,18 @@ class Generator:
         if gives_c and self.one_in(4):
             argue("e", ("4", "8", "16"), self.random.choice(("2*c", "in", "8", "c + in")))
         place = Place(
-            kind, rank, 1,
-            counts=tuple(a for a in ("c", "e") if a in arguments), chances=("p",) if "p" in arguments else (),
-            flags=("f",) if "f" in arguments else (), words=("act",) if "act" in arguments else (),
-            kernels=("k",) if "k" in arguments else (), strides=("s",) if "s" in arguments else (),
-            depth=1, in_block=True,
-        )  # fmt: skip
+            kind,
+            rank,
+            1,
+            counts=tuple(a for a in ("c", "e") if a in arguments),
+            chances=("p",) if "p" in arguments else (),
+            flags=("f",) if "f" in arguments else (),
+            words=("act",) if "act" in arguments else (),
+            kernels=("k",) if "k" in arguments else (),
+            strides=("s",) if "s" in arguments else (),
+            depth=1,
+            in_block=True,
+        )
         with self.braces(f"block {name}{'(' + ', '.join(heads) + ')' if heads else ''}"):
             if gives_c and self.one_in(2) and kind == MAP:
                 # A residual of the usual kind.
@@ -464,7 +568,10 @@ class Generator:
                     self.line(self.keeping(replace(place, divisor=4)))
             else:
                 place = self.chain(
-                    place, self.random.choice((1, 2, 3)), "c" if gives_c else None, "s" if "s" in arguments else "1"
+                    place,
+                    self.random.choice((1, 2, 3)),
+                    "c" if gives_c else None,
+                    "s" if "s" in arguments else "1",
                 )
                 if place.divisor != 4:
                     self.line(self.weighted(place, "8"))
@@ -482,7 +589,11 @@ class Generator:
             self.line(self.use(form, place, c="c", **({"s": "s"} if strided else {})))
             with self.braces("repeat n - 1"):
                 self.line(self.use(form, place, c="c"))
-        arguments = {"c": ("4", "8", "16"), "n": ("1", "2", "3", "4"), **({"s": ("1", "2")} if strided else {})}
+        arguments = {
+            "c": ("4", "8", "16"),
+            "n": ("1", "2", "3", "4"),
+            **({"s": ("1", "2")} if strided else {}),
+        }
         self.blocks.append(BlockForm(name, form.kind, arguments, frozenset(("n", "s")), True))
 
     # --- programs --------------------------------------------------------------------------------
@@ -491,7 +602,9 @@ class Generator:
         """The whole spec."""
         rank = self.random.choice((2, 2, 2, 2, 1, 3, 0))
         size = {0: 1, 1: self.random.choice((9, 12)), 2: self.random.choice((6, 8, 9)), 3: 4}[rank]
-        channels = self.random.choice((4, 8, 12)) if rank == 0 or self.one_in(2) else self.random.choice((1, 3))
+        channels = (
+            self.random.choice((4, 8, 12)) if rank == 0 or self.one_in(2) else self.random.choice((1, 3))
+        )
         if self.one_in(3):
             self.line("# A network drawn at random.")
         if self.one_in(3):
@@ -510,7 +623,7 @@ class Generator:
         if place.words and self.one_in(2):
             self.line("default conv act=act")
         if rank and self.one_in(3):
-            self.line(f"default conv {self.random.choice(('bn', 'bn nobias', 'norm=none', 'silu', 'ln', 'drop=0.1'))}")
+            self.line(f"default conv {self.random.choice(('bn', 'bn nobias', 'norm=none', 'silu', 'ln'))}")
         for _ in range(self.random.choice((0, 1, 1, 2))):
             self.block(place.kind, rank)
         place = self._stem(place)
@@ -552,16 +665,33 @@ class Generator:
         size = place.size
         if size > 3:
             strided = [form for form in self.blocks if "s" in form.arguments and form.kind == MAP]
-            halves = ["M", "A", "M k=3 s=2 p=1 ceil", "M k=2 s=2 ceil", f"conv {self.argument(self.count(place))} s=2"]
+            halves = [
+                "M",
+                "A",
+                "M k=3 s=2 p=1 ceil",
+                "M k=2 s=2 ceil",
+                f"conv {self.argument(self.count(place))} s=2",
+            ]
             halves += [self.use(form, place, s="2") for form in strided] * 2 if place.divisor == 4 else []
             line = self.random.choice(halves)
             self.line(self.label(place) + line)
             return replace(place, size=size // 2, divisor=4 if line.startswith("conv") else place.divisor)
         if size == 1 or self.one_in(2):
             return place
-        grown = ["upsample 2", "deconv 8", "up 4 k=3 s=2 p=1 op=1 tanh", "pad 1", "pad 1 mode=replicate", "upsample size=5"]
+        grown = [
+            "upsample 2",
+            "deconv 8",
+            "up 4 k=3 s=2 p=1 op=1 tanh",
+            "pad 1",
+            "pad 1 mode=replicate",
+            "upsample size=5",
+        ]
         if place.rank == 2:
-            grown += ["upsample 2 mode=bilinear", "pad (0, 1, 1, 0)", "upsample 1.5 mode=bicubic align_corners=false"]
+            grown += [
+                "upsample 2 mode=bilinear",
+                "pad (0, 1, 1, 0)",
+                "upsample 1.5 mode=bicubic align_corners=false",
+            ]
             grown += ["pixel_shuffle 2"] if place.divisor == 4 else []
         line = self.random.choice(grown)
         self.line(self.label(place) + line)
@@ -582,7 +712,9 @@ class Generator:
                 self.line("gap")
                 self.line(f"fc {out}")
             case 2:
-                self.line(f"adaptive_{self.random.choice(('avg', 'max'))}pool {self.random.choice(('1', '2'))}")
+                self.line(
+                    f"adaptive_{self.random.choice(('avg', 'max'))}pool {self.random.choice(('1', '2'))}"
+                )
                 with self.braces("classifier:"):
                     self.line("fc 8 drop")
                     self.line(f"fc {out}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -169,7 +168,20 @@ def test_drawn_programs_have_everything() -> None:
 
     missing = {layer.word for layer in registry.layers() if not words & {layer.word, *layer.other_words}}
     assert not missing
-    assert {"residual", "add", "mul", "cat", "split", "repeat", "if", "else", "when", "let", "block", "init"} <= words
+    assert {
+        "residual",
+        "add",
+        "mul",
+        "cat",
+        "split",
+        "repeat",
+        "if",
+        "else",
+        "when",
+        "let",
+        "block",
+        "init",
+    } <= words
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ from specgen import arithmetic, conditions
 from specgen.backends.layout import literal
 from specgen.backends.sources import definitions
 from specgen.ir import Block, Network, Parallel, Sequence, Step, walk
+from specgen.layers.base import Layer
 from specgen.names import CALLED_NAMES, FILE_NAMES, class_name
 
 Known = dict[str, Any]
@@ -107,8 +108,21 @@ class ClassPlan:
                     member = replace(member, children=self._settled(member.children))
                 case Join():
                     member = replace(member, branches=tuple(map(self._settled, member.branches)))
+                    if len(member.branches) == 1 and not member.guard:
+                        settled.extend(member.branches[0])  # a residual that no use has a shortcut for
+                        continue
             settled.append(member)
         return tuple(settled)
+
+    def constants(self) -> Known:
+        """The block's arguments that all uses agree in and that the class does not take."""
+        taken = {argument.name for argument in self.arguments()} | {"in_channels"}
+        first, *others = self.uses
+        return {
+            name: value
+            for name, value in first.items()
+            if name not in taken and all(use[name] == value for use in others)
+        }
 
     def arguments(self) -> list[Argument]:
         """The constructor's arguments: what the members' source mentions, in the block's order."""
@@ -172,7 +186,8 @@ class Planner:
         waiting = list(by_name.values())
         while waiting:
             ready = [group for group in waiting if all(self._is_ready(block) for block in group)]
-            for group in ready or waiting[:1]:
+            # Where each kind waits for another, as a labelled `add` in a block in an `add`, single uses go.
+            for group in ready or waiting:
                 for block in group:
                     if self._is_ready(block):
                         self._place(block)
@@ -233,7 +248,8 @@ def make(step: Step, known: Known) -> Make:
     """A layer's constructor call, with its arguments as source."""
     call = step.call
     positional = [(None, value) for value in call.arguments]
-    arguments = [*positional, *call.keywords.items()]
+    keywords = [item for item in call.keywords.items() if not _is_fixed_default(step.layer, *item, known)]
+    arguments = [*positional, *keywords]
     return Make(
         step.name,
         class_of(step),
@@ -242,6 +258,13 @@ def make(step: Step, known: Known) -> Make:
         step.layer.family,
         step.guard,
     )
+
+
+def _is_fixed_default(layer: Layer, name: str, value: Any, known: Known) -> bool:
+    """Whether a keyword is only there because it came from a param, which is fixed at PyTorch's default."""
+    field = type(layer).model_fields.get(name)
+    named = arithmetic.names(value)
+    return field is not None and bool(named) and named <= known.keys() and value == field.default
 
 
 def class_of(step: Step) -> str:
@@ -271,7 +294,9 @@ def blocks(node: Sequence | Block | Parallel | Step, *, inside: bool = True) -> 
 
 def _merged(plan: ClassPlan, members: tuple[Member, ...], use: Known) -> tuple[Any, Any] | None:
     """The plan's members and literals with one more use among them, or `None` where it differs too much."""
-    if any(isinstance(value, bool) is not isinstance(use[name], bool) for name, value in plan.uses[0].items()):
+    if any(
+        isinstance(value, bool) is not isinstance(use[name], bool) for name, value in plan.uses[0].items()
+    ):
         return None
     merge = _Merge(plan, use)
     try:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 
+from specgen.python_ast import parse_module
+
 _ALLOWED = (
     ast.Module, ast.Expr, ast.Constant, ast.Import, ast.ImportFrom, ast.alias, ast.ClassDef, ast.FunctionDef,
     ast.arguments, ast.arg, ast.keyword, ast.Return, ast.Assign, ast.AnnAssign, ast.If, ast.IfExp, ast.For,
@@ -31,7 +33,7 @@ def check_source(text: str) -> None:
     """Raise `EmissionError` unless the text is Python made of known parts only."""
     try:
         compile(text, "<emitted>", "exec", dont_inherit=True)
-        tree = ast.parse(text)
+        tree = parse_module(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise EmissionError(f"it does not compile: {error}") from None
     known = set(_BUILTINS)

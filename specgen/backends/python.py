@@ -18,6 +18,7 @@ from specgen.backends.guard import check_source
 from specgen.backends.layout import INDENT, WIDTH, Doc, Repeated, Tree, flat, lines, literal, rows
 from specgen.backends.sources import definitions
 from specgen.ir import Network, Sequence, Step, walk
+from specgen.python_ast import parse_module
 from specgen.source import printable
 
 _BODY = INDENT * 2
@@ -44,7 +45,8 @@ def emit(network: Network) -> str:
     """
     known = {name: network.settings[name] for name in network.fixed}
     planner = Planner(network)
-    classes = [_block_class(plan) for plan in planner.plans]
+    blocks_named = [plan.block for plan in planner.plans]
+    classes = [_block_class(plan, alone=blocks_named.count(plan.block) == 1) for plan in planner.plans]
     classes.append(_network_class(network, planner, known))
     code = "\n".join(_template("class").render(item=item) for item in classes)
     helpers = [text for name, text in _helper_sources(network).items() if name in _names(code)]
@@ -110,7 +112,7 @@ def _word(value: Any) -> str:
 
 
 def _names(code: str) -> set[str]:
-    return {node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)}
+    return {node.id for node in ast.walk(parse_module(code)) if isinstance(node, ast.Name)}
 
 
 def _imports(used: set[str]) -> list[str]:
@@ -134,7 +136,8 @@ def _helper_sources(network: Network) -> dict[str, str]:
 # --- classes -------------------------------------------------------------------------------------
 
 
-def _block_class(plan: ClassPlan) -> Class:
+def _block_class(plan: ClassPlan, *, alone: bool) -> Class:
+    """A block's class; where it is not the only one, its docstring says what it is for."""
     body: list[str] = []
     for guard, group in groupby(_members(plan.members), key=lambda child: child.guard):
         children = list(group)
@@ -145,7 +148,9 @@ def _block_class(plan: ClassPlan) -> Class:
     init = _method(
         "__init__", list(map(str, plan.arguments())), "None", [f"{_BODY}super().__init__()", *body]
     )
-    return Class(plan.name, "nn.Module", "", [init, forward])
+    constants = ", ".join(f"{name}={_word(value)}" for name, value in plan.constants().items())
+    doc = "" if alone or not constants else f"The `{plan.block}` of {constants}."
+    return Class(plan.name, "nn.Module", doc if len(doc) <= WIDTH - 10 else "", [init, forward])
 
 
 def _network_class(network: Network, planner: Planner, known: dict[str, Any]) -> Class:
@@ -296,7 +301,7 @@ def _init_weights(network: Network) -> list[str]:
     body = [f"{_BODY}for m in self.modules():"]
     inside = _BODY + INDENT
     branches: list[tuple[list[str], list[str], list[str]]] = []
-    for reach, names in ((reach, names) for reach in plan for names in _alike(reach)):
+    for reach, names in [(one, names) for one in plan for names in _alike(one)]:
         written = {step.call.name: class_of(step) for _, step in reach.steps}
         kinds = [written[name] for name in names]
         also = ["m.groups == m.in_channels"] if reach.depthwise else []
@@ -325,7 +330,12 @@ def _if(test: Tree, also: list[str], indent: str, keyword: str) -> list[str]:
     if not also or len(one) <= WIDTH:
         return lines(test, indent, keyword, ":") if not also else [one]
     inside = indent + INDENT
-    return [f"{indent}{keyword}(", *lines(test, inside), *(f"{inside}and {one}" for one in also), f"{indent}):"]
+    return [
+        f"{indent}{keyword}(",
+        *lines(test, inside),
+        *(f"{inside}and {one}" for one in also),
+        f"{indent}):",
+    ]
 
 
 def _alike(reach: initialisation.Reach) -> Iterable[list[str]]:

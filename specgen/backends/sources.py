@@ -9,6 +9,8 @@ from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any
 
+from specgen.python_ast import parse_module
+
 
 @cache
 def definitions(module: str) -> Mapping[str, str]:
@@ -22,7 +24,7 @@ def definitions(module: str) -> Mapping[str, str]:
     return MappingProxyType(
         {
             node.name: "\n".join(rows[node.lineno - 1 : node.end_lineno])
-            for node in ast.parse(text).body
+            for node in parse_module(text).body
             if isinstance(node, (ast.ClassDef, ast.FunctionDef))
         }
     )
