@@ -349,6 +349,20 @@ def _multiple(expression: Expression) -> tuple[int, Expression]:
     return 1, expression
 
 
+def divided(left: int, right: int) -> Any:
+    """`left / right` where that comes out even: a whole number that still says it was a division."""
+    value = plain(left) // plain(right)
+    return traced(value, Operation("/", expression_of(left), expression_of(right)))
+
+
+def floored(expression: Expression) -> Expression:
+    """The expression of a whole number as Python has to say it: with `//`, since its `/` gives a float."""
+    match expression:
+        case Operation(operator, left, right):
+            return Operation("//" if operator == "/" else operator, floored(left), floored(right))
+    return expression
+
+
 def _leaves(expression: Expression) -> int:
     match expression:
         case Operation(_, left, right):

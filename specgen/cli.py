@@ -136,7 +136,9 @@ def _or_stdin(spec: str | None) -> str:
     return "-"
 
 
-def _network(spec: str, pairs: Sequence[str], shape: str | None, variant: str | None) -> Network:
+def _network(
+    spec: str, pairs: Sequence[str], shape: str | None, variant: str | None, as_json: bool
+) -> Network:
     """The compiled spec; its warnings are said. A wrong spec ends the command."""
     from specgen.compiler import analyse
     from specgen.diagnostics import SpecError
@@ -145,6 +147,9 @@ def _network(spec: str, pairs: Sequence[str], shape: str | None, variant: str | 
         settings = _settings(pairs)
         network, warnings = analyse(spec, input=shape, variant=variant, **_no_keywords(settings))
     except SpecError as error:
+        if as_json:
+            _print_json({"ok": False, "diagnostics": [one.as_json() for one in error.diagnostics]})
+            raise Stop(_code(error.diagnostics)) from None
         raise Stop(_code(error.diagnostics), _drawn(error.diagnostics)) from None
     if warnings:
         _say(_drawn(warnings))
@@ -248,7 +253,7 @@ def build(
     weights: str | None, save: str | None, device: str | None, dtype: str | None, seed: int | None,
 ) -> None:  # fmt: skip
     """Build the network, run it once, and compare every layer's real output with the inferred one."""
-    network = _network(_or_stdin(spec), pairs, shape, variant)
+    network = _network(_or_stdin(spec), pairs, shape, variant, as_json)
     gc.enable()
     import torch
 
@@ -310,7 +315,7 @@ def emit(
         and os.path.samefile(spec, out)
     ):
         raise click.UsageError("--out would overwrite the spec itself")
-    network = _network(spec, pairs, shape, variant)
+    network = _network(spec, pairs, shape, variant, as_json)
     text = network.emit()
     if check:
         _check_file(out, text)
@@ -426,6 +431,7 @@ def layers(name: str | None, as_json: bool) -> None:
     from specgen.layers import registry
     from specgen.views import reference
 
+    registry.load_installed()
     if name is None:
         if as_json:
             _print_json([reference.describe(layer) for layer in registry.layers()])

@@ -127,9 +127,9 @@ class _Elaborator(Evaluation):
     def _statement(self, statement: syntax.Statement, scope: Scope) -> None:
         match statement:
             case syntax.Apply(word=word):
-                self._count(statement.span)
                 definition = scope.blocks.get(word.text)
                 if definition is not None:
+                    self._count(statement.span)
                     self._use(statement, definition, scope)
                 else:
                     self._layer(statement, scope)
@@ -563,6 +563,7 @@ class _Elaborator(Evaluation):
         *, implied: bool = False,
     ) -> None:  # fmt: skip
         """Let a layer follow: infer its output and add it to the open sequence."""
+        self._count(span)
         arrived = self.arrived(span)
         layer = self._in_place(layer, given)
         try:

@@ -202,7 +202,7 @@ def _arithmetic(sign: str, left: Any, right: Any, operand: syntax.Expr) -> Any:
             return left % right
     # Division of whole numbers stays whole where it comes out even.
     if isinstance(left, int) and isinstance(right, int) and left % right == 0:
-        return left // right
+        return arithmetic.divided(left, right)
     return left / right
 
 

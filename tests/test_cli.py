@@ -109,6 +109,14 @@ def test_json_of_a_wrong_spec_is_the_diagnostics(tiny: Path, capsys: pytest.Capt
     assert (diagnostic["labels"][0]["line"], diagnostic["labels"][0]["column"]) == (2, 8)
 
 
+@pytest.mark.parametrize("command", ["build", "emit"])
+def test_errors_are_json_too(command: str, tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tiny.write_text("input 3x8x8\nconv 0\n")
+    assert main([command, str(tiny), "--json"]) == 1
+    result = json.loads(capsys.readouterr().out)
+    assert not result["ok"] and result["diagnostics"][0]["code"] == "wrong-value"
+
+
 def test_build_prints_the_layers_and_what_it_verified(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["build", "tiny28", "--seed", "1"]) == 0
     out = capsys.readouterr().out

@@ -299,6 +299,12 @@ def test_names_do_not_collide(text: str, load_module: Any) -> None:
     assert torch.equal(emitted(network, load_module).eval()(x), built(network).eval()(x))
 
 
+def test_blocks_may_be_nested_through_labelled_joins(load_module: Any) -> None:
+    text = "input 4x4x4\nblock b { x1: add { conv 4 | conv 4 } }\nblock c { x2: mul { b | conv 4 } }\n"
+    network = specgen.compile(text=f"{text}x3: add {{ c | conv 4 }}\nx4: mul {{ c | conv 4 }}")
+    assert_equal_states(emitted(network, load_module), built(network))
+
+
 # --- hostile text ------------------------------------------------------------------------------------
 
 HOSTILE = (

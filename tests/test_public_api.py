@@ -163,6 +163,25 @@ def test_a_layer_is_added_in_one_place(fold: type[Layer], capsys: pytest.Capture
     assert "a whole number ≥ 1" in capsys.readouterr().out
 
 
+def test_installed_packages_can_bring_layers(monkeypatch: pytest.MonkeyPatch) -> None:
+    from importlib import metadata
+
+    from specgen.layers import registry
+
+    fold = metadata.EntryPoint("fold", f"{__name__}:MaxOut", "specgen.layers")
+    broken = metadata.EntryPoint("broken", "no_such_module:Layer", "specgen.layers")
+    monkeypatch.setattr(
+        metadata, "entry_points", lambda group: [fold, broken] if group == "specgen.layers" else []
+    )
+    registry.load_installed.cache_clear()
+    try:
+        with pytest.warns(UserWarning, match="the layer broken of no_such_module:Layer cannot be loaded"):
+            network = specgen.compile(text="input 4x8x8\nfold 2")
+        assert network.output_shape == Shape(2, (8, 8))
+    finally:
+        unregister_layer(MaxOut)
+
+
 def test_a_layer_is_gone_when_it_is_unregistered() -> None:
     with pytest.raises(SpecError, match="there is no layer `fold`"):
         specgen.compile(text="input 4x8x8\nfold 2")

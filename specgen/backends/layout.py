@@ -87,7 +87,8 @@ def _open(doc: Doc) -> bool:
 def literal(value: Any, known: dict[str, Any]) -> str:
     """A value as Python source; a number as the expression it came from, with `known` names worked out."""
     if isinstance(value, arithmetic.Traced):
-        return arithmetic.show(value.expression, known)
+        whole = isinstance(value, int)
+        return arithmetic.show(arithmetic.floored(value.expression) if whole else value.expression, known)
     match value:
         case tuple():
             inside = ", ".join(literal(item, known) for item in value)

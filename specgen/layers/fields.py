@@ -104,6 +104,8 @@ class Real(OptionType):
             raise ValueError
         if value != value:
             raise ValueError
+        if isinstance(value, arithmetic.Int):
+            return arithmetic.Float(float(value), value.expression)
         return value
 
     def describe(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from functools import cache
 from typing import TypeVar
 
@@ -45,7 +46,25 @@ def unregister_layer(layer: type[Layer]) -> None:
 
 def find(word: str) -> type[Layer] | None:
     """The layer that a word names."""
+    if word not in _BY_WORD:
+        load_installed()
     return _BY_WORD.get(word)
+
+
+@cache
+def load_installed() -> None:
+    """Register the layers that installed packages offer: entry points of the group `specgen.layers`.
+
+    Looking for them takes time, so that happens when a word is unknown. One that cannot be loaded is a
+    warning.
+    """
+    from importlib.metadata import entry_points
+
+    for point in entry_points(group="specgen.layers"):
+        try:
+            register_layer(point.load())
+        except Exception as error:
+            warnings.warn(f"the layer {point.name} of {point.value} cannot be loaded: {error}", stacklevel=2)
 
 
 def words() -> tuple[str, ...]:
