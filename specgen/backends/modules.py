@@ -103,9 +103,8 @@ class SelfAttention(nn.Module):
             nn.init.zeros_(self.out_proj.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        batch, tokens, _ = x.shape
         qkv = nn.functional.linear(x, self.in_proj_weight, self.in_proj_bias)
-        qkv = qkv.reshape(batch, tokens, 3, self.num_heads, -1)
+        qkv = qkv.reshape(x.shape[0], x.shape[1], 3, self.num_heads, -1)
         q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)  # batch × heads × tokens × …
         dropout = self.dropout if self.training else 0.0
         x = nn.functional.scaled_dot_product_attention(q, k, v, dropout_p=dropout)
