@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
-from specgen import arithmetic, conditions, draft, initialisation, options, syntax
+from specgen import arithmetic, conditions, draft, hints, initialisation, options, syntax
 from specgen.arithmetic import Symbol
 from specgen.diagnostics import Diagnostic, Label, SpecError
 from specgen.draft import Draft, DraftBlock, DraftLayer, DraftParallel, DraftSequence
@@ -24,7 +24,7 @@ from specgen.layers.base import Layer, Refusal
 from specgen.limits import Limits
 from specgen.resolve import resolve
 from specgen.scope import Definition, Given, Scope
-from specgen.shape import LARGEST, LARGEST_TOTAL, Shape, collapse
+from specgen.shape import LARGEST, LARGEST_TOTAL, Shape
 from specgen.source import Source, Span
 
 
@@ -224,29 +224,8 @@ class _Elaborator(Evaluation):
                 f"expected {wanted}, but {self.shape} arrives",
                 statement.shape.span,
                 f"what arrives is {self.shape.describe()}",
-                also=self._last_change(),
+                also=hints.last_change(self.placed()),
             )
-
-    def _last_change(self) -> Label | None:
-        """Where the shape that arrives was made."""
-        for frame in reversed(self.frames):
-            for child in reversed(frame.children):
-                if child.input != child.output:
-                    return Label(child.span, f"this makes {_said(child.output)}", primary=False)
-        return None
-
-    def _last_shrinking(self) -> Label | None:
-        """Where the map that arrives got so small, and how often it was halved on the way."""
-        layers = [one for frame in self.frames for one in draft.along(frame.children)]
-        halved = [one for one in layers if one.input.is_map and _halves(one.input, one.output)]
-        if not halved or layers[-1].output.spatial != halved[-1].output.spatial:
-            return self._last_change()
-        text = f"this makes {halved[-1].output}"
-        if len(halved) > 1:
-            lines = sorted({self.source.position(one.span.start)[0] for one in halved})
-            places = f"line{'s' * (len(lines) > 1)} {', '.join(map(str, lines))}"
-            text += f", the last of {len(halved)} halvings ({places})"
-        return Label(halved[-1].span, text, primary=False)
 
     def _init(self, statement: syntax.Init, scope: Scope) -> None:
         function = initialisation.FUNCTIONS[statement.function.text]
@@ -372,7 +351,13 @@ class _Elaborator(Evaluation):
         try:
             arrives = share(kind, arrived, len(statement.branches))
         except Refusal as refusal:
-            self.fail(refusal.code, refusal.title, statement.span, refusal.label, also=self._last_change())
+            self.fail(
+                refusal.code,
+                refusal.title,
+                statement.span,
+                refusal.label,
+                also=hints.last_change(self.placed()),
+            )
         branches, shapes = [], []
         for body in statement.branches:
             branches.append(self._branch(body, scope, arrives))
@@ -393,8 +378,8 @@ class _Elaborator(Evaluation):
         try:
             return join(kind, shapes)
         except BranchRefusal as refusal:
-            also = Label(spans[0], f"this branch gives {_said(shapes[0])}", primary=False)
-            label = f"this branch gives {_said(shapes[refusal.branch])}"
+            also = Label(spans[0], f"this branch gives {hints.said(shapes[0])}", primary=False)
+            label = f"this branch gives {hints.said(shapes[refusal.branch])}"
             self.fail(refusal.code, refusal.title, spans[refusal.branch], label, also=also)
 
     def _residual(self, statement: syntax.Residual, scope: Scope) -> None:
@@ -427,7 +412,7 @@ class _Elaborator(Evaluation):
                 "`residual` needs a body that keeps the shape",
                 statement.body.span,
                 f"{arrived} goes in and {output} comes out",
-                "" if "when" in head else _projection(arrived, output),
+                "" if "when" in head else hints.projection(arrived, output),
             )
         else:
             output = self._join("add", [output, arrived], spans)
@@ -593,7 +578,9 @@ class _Elaborator(Evaluation):
         self, layer: Layer, refusal: Refusal, arrived: Shape, word: Span, given: Mapping[str, Given]
     ) -> NoReturn:
         option = given.get(refusal.at or "")
-        also = self._last_shrinking() if refusal.code == "kernel-too-large" else self._last_change()
+        placed = self.placed()
+        shrunk = refusal.code == "kernel-too-large"
+        also = hints.last_shrinking(placed, self.source) if shrunk else hints.last_change(placed)
         self.fail(
             refusal.code, refusal.title, option.span if option else word, refusal.label,
             tried(layer, refusal, arrived), refusal.advice, also=also,
@@ -609,6 +596,10 @@ class _Elaborator(Evaluation):
         assert kind is not None
         self._apply(kind(), None, span, span, {})
         self.frames += inner
+
+    def placed(self) -> list[list[Draft]]:
+        """What stands in the open sequences so far, outermost first."""
+        return [frame.children for frame in self.frames]
 
     def _place(self, child: Draft) -> None:
         if self.guards and not child.guard and self.frames[-1].kind in ("block", "branch"):
@@ -630,33 +621,3 @@ def _written(statement: syntax.Statement) -> int:
         case _:
             spans = [statement.span]
     return sum(span.end - span.start for span in spans)
-
-
-def _said(shape: Shape) -> str:
-    """A shape in a label: its sizes, or of a single one what it is."""
-    return str(shape) if shape.rank else shape.describe()
-
-
-def _halves(before: Shape, after: Shape) -> bool:
-    """Whether every axis of a map comes out at about half its size."""
-    pairs = zip(before.spatial, after.spatial, strict=False)
-    return before.rank == after.rank and all(out < size and abs(size - 2 * out) <= 1 for size, out in pairs)
-
-
-def _projection(arrived: Shape, output: Shape) -> str:
-    """What to write for a shortcut that goes from one shape to another; nothing where that fails."""
-    conv = registry.find("conv")
-    assert conv is not None
-    if not (arrived.is_map and arrived.rank == output.rank and not output.channels_last):
-        return ""
-    sizes = zip(arrived.spatial, output.spatial, strict=True)
-    stride: Any = collapse(tuple(-(-int(size) // int(out)) for size, out in sizes))
-    try:
-        made = conv(out_channels=int(output.channels), kernel_size=1, stride=stride).infer(arrived)  # type: ignore[call-arg]
-    except Refusal:
-        return ""
-    if made.sizes != output.sizes:
-        return ""
-    step = "" if stride == 1 else f" s={describe(stride)}"
-    line = f"conv {describe(output.channels)} k=1{step} linear"
-    return f"give the shortcut a projection: `}} else {{ {line} }}`"

@@ -46,7 +46,7 @@ def given_on(
             name, value = argument.name.text, evaluation.value(argument.value, scope)
             option = known[name]
             if option in options.TRIM and kind.takes_trim:
-                value = _trim_word(evaluation, name, option, value, argument)
+                value = _trim_asked(evaluation, name, option, value, argument)
         else:
             value = evaluation.value(argument, scope)
             is_word = isinstance(argument, syntax.Name) and isinstance(value, str)
@@ -74,7 +74,7 @@ def given_on(
     return given
 
 
-def _trim_word(
+def _trim_asked(
     evaluation: Evaluation, name: str, slot: str, value: Any, argument: syntax.Option
 ) -> options.TrimWord | None:
     """What `norm=bn`, `gn=8`, `drop=0.5` or `act=none` asks for."""
@@ -140,19 +140,11 @@ def tried(layer: Layer, refusal: Refusal, arrived: Shape) -> str:
         except (Refusal, ValidationError):
             continue
         shown = " ".join(
-            flags.get((name, value)) or f"{short.get(name, name)}={_written(value)}"
+            flags.get((name, value)) or f"{short.get(name, name)}={options.written(value)}"
             for name, value in remedy.items()
         )
         return f"with `{shown}` it fits"
     return ""
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, tuple):
-        return f"({', '.join(map(_written, value))})"
-    return str(value)
 
 
 def _as_written(source: Source, span: Span, option: str, word: str) -> str:

@@ -65,3 +65,14 @@ def values(option: str, layer: type[Layer]) -> frozenset[str]:
     if option in TRIM and layer.takes_trim:
         return frozenset(word for word, trim in registry.trims().items() if trim.trim == option) | {"none"}
     return words_of(layer.option_type(option))
+
+
+def written(value: Any) -> str:
+    """A value as a spec writes it: `none`, `true`, `0.5`, `(1, 7)`."""
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (tuple, list)):
+        return f"({', '.join(map(written, value))})"
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -7,53 +7,13 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from specgen import initialisation, options, syntax
-from specgen.diagnostics import Diagnostic, Label, listed, nearest
+from specgen import initialisation, options, syntax, vocabulary
+from specgen.diagnostics import Diagnostic, Label, listed
 from specgen.expressions import FUNCTIONS
 from specgen.layers import registry
 from specgen.layers.base import Layer
 from specgen.names import objection
 from specgen.source import Source, Span
-
-#: What other libraries call a layer or an option, and what it is called here.
-ELSEWHERE = {
-    "dense": "fc", "fully_connected": "fc", "fullyconnected": "fc",
-    "conv1d": "conv", "conv2d": "conv", "conv3d": "conv", "convolution": "conv", "convolution2d": "conv",
-    "depthwise": "dwconv", "depthwiseconv2d": "dwconv", "depthwise_conv": "dwconv",
-    "conv_transpose": "deconv", "convtranspose2d": "deconv", "conv2dtranspose": "deconv",
-    "transposed_conv": "deconv",
-    "maxpooling": "maxpool", "maxpool2d": "maxpool", "maxpooling2d": "maxpool", "max_pool": "maxpool",
-    "max_pool2d": "maxpool", "pool": "maxpool", "pooling": "maxpool",
-    "averagepooling": "avgpool", "avgpool2d": "avgpool", "averagepooling2d": "avgpool", "avg_pool": "avgpool",
-    "global_avg_pool": "gap", "globalavgpool": "gap", "globalaveragepooling2d": "gap", "globalpool": "gap",
-    "adaptiveavgpool2d": "adaptive_avgpool", "adaptive_avg_pool": "adaptive_avgpool",
-    "batchnorm": "bn", "batch_norm": "bn", "batchnorm2d": "bn", "batchnormalization": "bn",
-    "layernorm": "ln", "layer_norm": "ln", "groupnorm": "gn", "group_norm": "gn",
-    "instance_norm": "instancenorm", "localresponsenorm": "lrn", "rms_norm": "rmsnorm",
-    "lrelu": "leaky_relu", "leakyrelu": "leaky_relu", "hard_swish": "hardswish", "hswish": "hardswish",
-    "stochastic_depth": "droppath", "drop_path": "droppath", "dropout2d": "drop2d",
-    "spatialdropout2d": "drop2d", "upsampling2d": "upsample", "upsampling": "upsample",
-    "interpolate": "upsample", "resize": "upsample", "pixelshuffle": "pixel_shuffle",
-    "channel_shuffle": "shuffle", "channelshuffle": "shuffle", "zeropadding2d": "pad", "zeropad2d": "pad",
-    "attention": "attn", "self_attention": "attn", "multiheadattention": "attn",
-    "multihead_attention": "attn", "layer_scale": "scale", "layerscale": "scale", "class_token": "cls_token",
-    "pos_embedding": "pos_embed", "position_embedding": "pos_embed", "positional_embedding": "pos_embed",
-    "identity": "id", "noop": "id", "reshape": "flatten", "view": "flatten",
-    "concat": "cat", "concatenate": "cat", "skip": "residual", "shortcut": "residual",
-    "kernel": "kernel_size", "ksize": "kernel_size", "kernel_shape": "kernel_size", "size": "kernel_size",
-    "strides": "stride", "pad": "padding", "pads": "padding", "dilations": "dilation",
-    "dilation_rate": "dilation", "group": "groups", "use_bias": "bias", "rate": "p", "prob": "p",
-    "activation": "act", "normalization": "norm", "dropout": "drop", "epsilon": "eps",
-    "he_normal": "kaiming_normal", "he_uniform": "kaiming_uniform", "kaiming": "kaiming_normal",
-    "glorot_normal": "xavier_normal", "glorot_uniform": "xavier_uniform", "xavier": "xavier_uniform",
-    "truncated_normal": "trunc_normal", "batch": "bn", "layer": "ln",
-}  # fmt: skip
-
-#: Options of other libraries: what follows from what arrives, and what is the size that a layer takes.
-INFERRED = frozenset(
-    "in_channels in_features num_features normalized_shape num_channels input_shape in_dim input_size".split()
-)
-SIZES = frozenset("units filters out_channels out_features out_dim channels features".split())
 
 #: The most mistakes that are reported in one go.
 MOST = 20
@@ -507,58 +467,21 @@ class _Resolver:
         self, name: syntax.Name, what: str, known: Iterable[str], also: Label | None = None, of: str = ""
     ) -> None:
         """Say that there is no such layer, name, option `of` something, …, and what is nearest."""
-        known = [] if self.enough else list(known)
-        word = name.text
-        ours = ELSEWHERE.get(word.casefold())
-        help_: list[str] = []
-        if what.startswith("layer") and ours in ("cat", "residual"):
-            help_ = [f"here that is `{ours} {{ … }}`"]
-        elif ours in known:
-            help_ = [f"here that is called `{ours}`"]
-        elif near := nearest(word, known):
-            help_ = [f"did you mean `{near[0]}`?"]
-        elif len(known) <= 8 and known:
-            help_ = [f"known here: {listed(known)}"]
-        code = f"unknown-{what.split()[0]}"
-        title = f"`{of}` has no {what} `{word}`" if of else f"there is no {what} `{word}`"
-        self.problem(code, title, name.span, "", *help_, also=also)
+        help_ = vocabulary.for_unknown(name.text, what, [] if self.enough else list(known))
+        title = f"`{of}` has no {what} `{name.text}`" if of else f"there is no {what} `{name.text}`"
+        self.problem(f"unknown-{what.split()[0]}", title, name.span, "", *help_, also=also)
 
     def _unknown_option(self, word: str, layer: type[Layer], name: syntax.Name) -> None:
-        known = options.option_names(layer)
-        ours = ELSEWHERE.get(name.text.casefold())
-        if name.text in SIZES and layer.positional:
-            help_ = f"the size is written without a name: `{layer.example}`"
-        elif name.text in INFERRED:
-            help_ = "leave it out: it follows from what arrives"
-        elif ours in known:
-            help_ = f"here that is called `{ours}`"
-        elif near := nearest(name.text, () if self.enough else known):
-            help_ = f"did you mean `{near[0]}`?"
-        else:
-            help_ = f"`{word}` takes {_listed_options(layer)}"
+        help_ = vocabulary.for_option(name.text, word, layer, guess=not self.enough)
         self.problem("unknown-option", f"`{word}` has no option `{name.text}`", name.span, "", help_)
 
     def _unknown_flag(
         self, word: str, layer: type[Layer], name: syntax.Name, names: Mapping[str, Span], takes_value: bool
     ) -> None:
-        flags = options.flags(layer)
-        choices = [option for option in layer.model_fields if name.text in options.values(option, layer)]
-        ours = ELSEWHERE.get(name.text.casefold())
-        help_: tuple[str, ...]
-        if choices:
-            help_ = (f"write `{choices[0]}={name.text}`",)
-        elif ours in flags:
-            help_ = (f"here that is called `{ours}`",)
-        elif registry.find(name.text) is not None:
-            help_ = (f"it is a layer of its own: write `;` in front of `{name.text}`",)
-        elif near := nearest(name.text, () if self.enough else (*flags, *names)):
-            help_ = (f"did you mean `{near[0]}`?",)
-        elif takes_value and objection(name.text, local=True) is None:
-            help_ = (f"if it is meant to be a number, define it above: `param {name.text} = 64`",)
-        elif flags:
-            help_ = (f"`{word}` knows {listed(sorted(flags))}",)
-        else:
-            help_ = ()
+        known = () if self.enough else tuple(names)
+        help_ = vocabulary.for_flag(
+            name.text, word, layer, known, takes_value=takes_value, guess=not self.enough
+        )
         self.problem("unknown-word", f"`{name.text}` means nothing to `{word}`", name.span, "", *help_)
 
 
@@ -567,26 +490,3 @@ def _block_names(body: syntax.Body) -> Iterator[syntax.Name]:
     for statement in body.statements:
         if isinstance(statement, syntax.Block):
             yield statement.name
-
-
-def _listed_options(layer: type[Layer]) -> str:
-    """The options of a layer with their defaults, what it takes by position first."""
-    shown = []
-    fields = layer.model_fields
-    for name in (*layer.positional, *(name for name in fields if name not in layer.positional)):
-        field = fields[name]
-        default = field.default
-        if field.is_required():
-            shown.append(name)
-        else:
-            text = (
-                {None: "none", True: "true", False: "false"}.get(default, default)
-                if (default != 1 and default != 0) or isinstance(default, bool)
-                else default
-            )
-            shown.append(f"{name}={text}")
-    if layer.takes_trim:
-        shown.extend(
-            f"{slot}=none" if slot != "act" else f"act={layer.default_act or 'none'}" for slot in options.TRIM
-        )
-    return ", ".join(shown) or "no options"

@@ -11,7 +11,7 @@ from typing import Any
 
 from jinja2 import Environment, StrictUndefined
 
-from specgen import arithmetic, initialisation, resources
+from specgen import arithmetic, initialisation, options, resources
 from specgen.backends.classes import Child, ClassPlan, Join, Make, Member, Planner, Row, Use, blocks, class_of
 from specgen.backends.forward import Forward
 from specgen.backends.guard import check_source
@@ -54,7 +54,7 @@ def emit(network: Network) -> str:
         title=f"{network.name}: {network.input_shape} to {network.output_shape}.",
         description=_inert(network.description),
         provenance=_provenance(network),
-        settings=[f"{name}={_word(value)}" for name, value in known.items()],
+        settings=[f"{name}={options.written(value)}" for name, value in known.items()],
         imports=_imports(_names("\n".join([*helpers, code]))),
         network=network.name,
         helpers=helpers,
@@ -104,13 +104,6 @@ def _provenance(network: Network) -> str:
     )
 
 
-def _word(value: Any) -> str:
-    """A setting as a spec writes it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"({', '.join(map(_word, value))})" if isinstance(value, (tuple, list)) else str(value)
-
-
 def _names(code: str) -> set[str]:
     return {node.id for node in ast.walk(parse_module(code)) if isinstance(node, ast.Name)}
 
@@ -148,7 +141,7 @@ def _block_class(plan: ClassPlan, *, alone: bool) -> Class:
     init = _method(
         "__init__", list(map(str, plan.arguments())), "None", [f"{_BODY}super().__init__()", *body]
     )
-    constants = ", ".join(f"{name}={_word(value)}" for name, value in plan.constants().items())
+    constants = ", ".join(f"{name}={options.written(value)}" for name, value in plan.constants().items())
     doc = "" if alone or not constants else f"The `{plan.block}` of {constants}."
     return Class(plan.name, "nn.Module", doc if len(doc) <= WIDTH - 10 else "", [init, forward])
 

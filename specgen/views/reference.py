@@ -40,7 +40,7 @@ def describe(layer: type[Layer]) -> dict[str, Any]:
             {
                 "name": name,
                 "short": [short for short, option in names.items() if option == name and short != name],
-                "default": "required" if field.is_required() else written(field.default),
+                "default": "required" if field.is_required() else options.written(field.default),
                 "type": layer.option_type(name).describe(),
                 "position": layer.positional.index(name) + 1 if name in layer.positional else None,
             }
@@ -67,15 +67,6 @@ def describe(layer: type[Layer]) -> dict[str, Any]:
         "output": layer.formula,
         "example": layer.example,
     }
-
-
-def written(value: Any) -> str:
-    """A default as a spec writes it."""
-    if value is None:
-        return "none"
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _first_line(layer: type[Layer]) -> str:
