@@ -360,6 +360,8 @@ def floored(expression: Expression) -> Expression:
     match expression:
         case Operation(operator, left, right):
             return Operation("//" if operator == "/" else operator, floored(left), floored(right))
+        case Application("min" | "max" as function, arguments):
+            return Application(function, tuple(map(floored, arguments)))
     return expression
 
 

@@ -352,7 +352,8 @@ class _Merge:
     def _call(self, mine: Make, other: Make) -> Make:
         if (mine.function, mine.keywords) != (other.function, other.keywords):
             raise Apart
-        names = [name or f"{mine.name}_{index}" for index, name in enumerate(mine.keywords)]
+        child = mine.function.rpartition(".")[2].lower() if mine.name.isdigit() else mine.name
+        names = [name or f"{child}_{index}" for index, name in enumerate(mine.keywords)]
         values = tuple(map(self._value, names, mine.values, other.values))
         return replace(mine, values=values)
 
