@@ -157,9 +157,10 @@ def _chain(steps: tuple[Any, ...], shape: Shape, known: Known) -> tuple[tuple[An
 
 
 def _check_traces(name: str, values: Known, known: Known) -> None:
-    for option, value in values.items():
-        if isinstance(value, arithmetic.Traced) and arithmetic.evaluate(value.expression, known) != value:
-            raise ValueError(f"{name}: {option} is {value}, not {arithmetic.show(value.expression)}")
+    for option, values_of in values.items():
+        for value in values_of if isinstance(values_of, tuple) else (values_of,):
+            if isinstance(value, arithmetic.Traced) and arithmetic.evaluate(value.expression, known) != value:
+                raise ValueError(f"{name}: {option} is {value}, not {arithmetic.show(value.expression)}")
 
 
 def _agree(node: Node, verb: str, said: Shape, inferred: Shape) -> None:

@@ -57,7 +57,10 @@ def _layer_from_json(value: Any) -> Layer:
 
 
 def _written(name: str, number: Any, text: Any) -> Any:
-    """A number with what it was computed from."""
+    """A number with what it was computed from; of a tuple, each number that was computed."""
+    if isinstance(number, list) and isinstance(text, list) and len(number) == len(text):
+        pairs = zip(number, text, strict=True)
+        return tuple(one if said is None else _written(name, one, said) for one, said in pairs)
     if not arithmetic.is_number(number) or not isinstance(text, str):
         raise ValueError(f"{name} is not a number with what it was computed from")
     expression = arithmetic.read(text)
@@ -66,8 +69,11 @@ def _written(name: str, number: Any, text: Any) -> Any:
     return arithmetic.traced(number, expression)
 
 
-def _computed_from(value: Any) -> str:
+def _computed_from(value: Any) -> Any:
     """What a number was computed from, as `written` says it; nothing where it is printed as a number."""
+    if isinstance(value, tuple):
+        texts = [_computed_from(one) or None for one in value]
+        return texts if any(texts) else ""
     if not isinstance(value, arithmetic.Traced):
         return ""
     text = arithmetic.show(value.expression)

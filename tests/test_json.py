@@ -410,3 +410,13 @@ def test_deep_trees_are_refused(tree: Json, depth: int) -> None:
     nested = root.replace("[]", "[") * depth + root + "]}" * depth
     with pytest.raises(ValidationError):
         specgen.Network.model_validate_json(text.replace(json.dumps(tree["root"]), nested))
+
+
+def test_a_tuple_keeps_what_its_numbers_were_computed_from() -> None:
+    network = specgen.compile(text="input 4x16; block b(d) { pad (2*d, 0); conv 8 k=3 d=d p=0 }; b 1; b 2")
+    again = specgen.Network.model_validate_json(network.model_dump_json())
+    assert again.emit() == network.emit() and "nn.ZeroPad1d((2 * d, 0))" in again.emit()
+    data = json.loads(network.model_dump_json())
+    data["root"]["steps"][0]["steps"][0]["layer"]["written"]["padding"] = ["3 * d", None]
+    with pytest.raises(ValidationError, match="padding is 2, not 3"):
+        specgen.Network.model_validate_json(json.dumps(data))
