@@ -68,15 +68,17 @@ def _from_torchvision(
     """
     theirs = {_OLD_DENSENET.sub(r"\1\2.", key): tensor for key, tensor in state.items() if _is_kept(key)}
     known = json.loads(resources.read("specs", "torchvision.json"))
-    fingerprints = {_plain(model): found for model, found in known.items()}
-    if fingerprints.get(_plain(name)) != fingerprint(theirs):
+    if fingerprint(theirs) not in [found for model, found in known.items() if _plain(model) == _plain(name)]:
         return None
     ours = [key for key in wanted if not key.endswith(_COUNT)]
     return pair(ours, wanted, theirs)
 
 
 def _plain(name: str) -> str:
-    """A model's name as all of its spellings have it: `MobileNetV2` and `mobilenet_v2` are one."""
+    """A model's name as all of its spellings have it: `MobileNetV2` and `mobilenet_v2` are one.
+
+    So are `regnet_y_1_6gf` and `regnet_y_16gf`, whose checkpoints differ.
+    """
     return name.lower().replace("_", "")
 
 
