@@ -169,6 +169,30 @@ def need_map(x: Shape, word: str, ranks: tuple[int, ...] = (1, 2, 3)) -> None:
     raise Refusal("needs-map", f"`{word}` needs {wanted}", f"what arrives is {x.describe()}", advice=advice)
 
 
+def need_division(
+    channels: int,
+    count: int,
+    what: str,
+    *,
+    at: str,
+    side: str = "",
+    remedies: Iterable[Mapping[str, Any]] = (),
+) -> None:
+    """Refuse channels, on one `side` if that matters, that do not fall into `count` equal parts.
+
+    `what` is what the parts are called: groups, heads.
+    """
+    channels, count = int(channels), int(count)
+    if channels % count:
+        raise Refusal(
+            "groups-do-not-divide",
+            f"{count} {what} do not divide {channels} {side}channels",
+            f"{channels} / {count} is not whole",
+            at=at,
+            remedies=remedies,
+        )
+
+
 def need_sizes(out: tuple[int, ...], x: Shape, kernel: tuple[int, ...], **options: Any) -> None:
     """Refuse windows that do not fit: an output size below 1."""
     if all(size >= 1 for size in out):

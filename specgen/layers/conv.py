@@ -3,7 +3,17 @@
 from math import prod
 from typing import Annotated, ClassVar
 
-from specgen.layers.base import Argument, Call, Layer, Refusal, need_map, need_sizes, per_axis, unless
+from specgen.layers.base import (
+    Argument,
+    Call,
+    Layer,
+    Refusal,
+    need_division,
+    need_map,
+    need_sizes,
+    per_axis,
+    unless,
+)
 from specgen.layers.fields import Axes, Choice, Either, Flag, Whole
 from specgen.layers.registry import register_layer
 from specgen.shape import PerAxis, Shape, along, collapse, transposed, window
@@ -97,15 +107,9 @@ class Convolution(Layer):
         return per_axis(self.padding, x, "padding")
 
     def _check_groups(self, x: Shape) -> None:
-        groups = int(self.groups_for(x))
-        for channels, side in ((int(x.channels), "input"), (int(self.channels_out(x)), "output")):
-            if channels % groups:
-                raise Refusal(
-                    "groups-do-not-divide",
-                    f"{groups} groups do not divide {channels} {side} channels",
-                    f"{channels} / {groups} is not whole",
-                    at="groups",
-                )
+        groups = self.groups_for(x)
+        need_division(x.channels, groups, "groups", at="groups", side="input ")
+        need_division(self.channels_out(x), groups, "groups", at="groups", side="output ")
 
     def _check_padding_mode(self, x: Shape, padding: tuple[int, ...]) -> None:
         if self.padding_mode not in ("reflect", "circular"):
@@ -205,14 +209,8 @@ class TransposedConv(Layer):
                     f"{extra} with stride {stride} and dilation {dilation}",
                     at="output_padding",
                 )
-        for channels, side in ((x.channels, "input"), (self.out_channels, "output")):
-            if channels % self.groups:
-                raise Refusal(
-                    "groups-do-not-divide",
-                    f"{self.groups} groups do not divide {channels} {side} channels",
-                    f"{channels} / {self.groups} is not whole",
-                    at="groups",
-                )
+        need_division(x.channels, self.groups, "groups", at="groups", side="input ")
+        need_division(self.out_channels, self.groups, "groups", at="groups", side="output ")
         out = along(transposed, x.spatial, *axes.values())
         if any(size < 1 for size in out):
             raise Refusal(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -233,6 +232,3 @@ def words_of(kind: OptionType) -> frozenset[str]:
         case Axes(keep=True):
             return frozenset(("none",))
     return frozenset()
-
-
-Validator = Callable[[Any], Any]

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from specgen.layers.base import Call, Layer, Refusal, need_map
+from specgen.layers.base import Call, Layer, Refusal, need_division, need_map
 from specgen.layers.fields import Absent, Either, Flag, Real, Whole
 from specgen.layers.registry import register_layer
 from specgen.shape import Shape
@@ -99,13 +99,7 @@ class GroupNorm(Norm):
     def infer(self, x: Shape) -> Shape:
         if x.channels_last:
             need_map(x, self.word)
-        if x.channels % self.num_groups:
-            raise Refusal(
-                "groups-do-not-divide",
-                f"{self.num_groups} groups do not divide {x.channels} channels",
-                f"{x.channels} / {self.num_groups} is not whole",
-                at="num_groups",
-            )
+        need_division(x.channels, self.num_groups, "groups", at="num_groups")
         if x.elements == self.num_groups:
             raise Refusal(
                 "one-value-to-normalise",

@@ -4,7 +4,7 @@ from math import floor
 from typing import Annotated, Any
 
 from specgen import arithmetic
-from specgen.layers.base import Argument, Call, Layer, Refusal, need_map, per_axis
+from specgen.layers.base import Argument, Call, Layer, Refusal, need_division, need_map, per_axis
 from specgen.layers.fields import Absent, Axes, Choice, Either, Flag, OptionType, Real, Whole
 from specgen.layers.registry import register_layer
 from specgen.shape import LARGEST, PerAxis, Shape, collapse, times
@@ -183,13 +183,7 @@ class ChannelShuffle(Layer):
 
     def infer(self, x: Shape) -> Shape:
         need_map(x, self.word)
-        if x.channels % self.groups:
-            raise Refusal(
-                "groups-do-not-divide",
-                f"{self.groups} groups do not divide {x.channels} channels",
-                f"{x.channels} / {self.groups} is not whole",
-                at="groups",
-            )
+        need_division(x.channels, self.groups, "groups", at="groups")
         return x
 
     def call(self, x: Shape) -> Call:

@@ -4,7 +4,7 @@ from math import gcd
 from typing import Annotated, ClassVar
 
 from specgen import arithmetic
-from specgen.layers.base import Call, Layer, Refusal
+from specgen.layers.base import Call, Layer, Refusal, need_division
 from specgen.layers.fields import Flag, Real, Whole
 from specgen.layers.registry import register_layer
 from specgen.shape import LARGEST, Shape
@@ -147,14 +147,8 @@ class SelfAttention(Layer):
 
     def infer(self, x: Shape) -> Shape:
         need_tokens(x, self.word)
-        if x.channels % self.num_heads:
-            raise Refusal(
-                "groups-do-not-divide",
-                f"{self.num_heads} heads do not divide {x.channels} channels",
-                f"{x.channels} / {self.num_heads} is not whole",
-                at="num_heads",
-                remedies=({"num_heads": gcd(self.num_heads, x.channels)},),
-            )
+        fitting = {"num_heads": gcd(self.num_heads, x.channels)}
+        need_division(x.channels, self.num_heads, "heads", at="num_heads", remedies=(fitting,))
         return x
 
     def call(self, x: Shape) -> Call:
