@@ -1,0 +1,111 @@
+"""The command line: arguments to one call to an exit code. Only the modules in here print.
+
+One module for each command, imported when it is asked for.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+import click
+
+import specgen
+from specgen.cli.console import DEFECT, INTERRUPTED, OK, USAGE, Stop, say
+from specgen.source import printable
+
+#: The commands, and where each is: its module in this package, and its name there.
+COMMANDS = {
+    "build": ("build", "build"),
+    "check": ("check", "check"),
+    "emit": ("emit", "emit"),
+    "layers": ("catalogue", "layers"),
+    "list": ("catalogue", "list_specs"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    # A short run makes no garbage worth collecting; looking for it costs a third of the time.
+    collected = gc.isenabled()
+    gc.disable()
+    # Pydantic would look through everything installed for plug-ins, which change nothing here.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    try:
+        return _run(arguments)
+    finally:
+        if collected:
+            gc.enable()
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        code = commands.main(arguments, prog_name="specgen", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else OK
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        say(f"error: {printable(error.format_message())}")
+        context = getattr(error, "ctx", None)
+        if context is not None:
+            say(f"try `{context.command_path} --help`")
+        return USAGE
+    except Stop as stop:
+        if stop.message:
+            say(stop.message)
+        return stop.code
+    except (KeyboardInterrupt, click.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has enough. Python would complain again when it closes the stream.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except Exception as error:
+        if os.environ.get("SPECGEN_DEBUG"):
+            raise
+        where = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+        say(f"internal error: {printable(where)}\nthis is a defect of specgen; SPECGEN_DEBUG=1 shows where")
+        return DEFECT
+
+
+class _Commands(click.Group):
+    """The commands by name; only the one that is asked for is imported."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, name = COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(f"specgen.cli.{module}"), name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            from specgen.diagnostics import nearest
+
+            near = nearest(args[0], COMMANDS)
+            ctx.fail(f"there is no command {args[0]!r}" + (f"; did you mean `{near[0]}`?" if near else ""))
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(specgen.__version__, prog_name="specgen", message="%(prog)s %(version)s")
+def commands() -> None:
+    """Neural networks from short specs: checked, built, or emitted as source.
+
+    SPEC is a file, the name of a shipped spec or variant (`specgen list`), or - for standard input.
+
+    Exit codes: 0 fine, 1 the spec is wrong, 2 usage or environment, 70 a defect of specgen, 130
+    interrupted.
+    """

@@ -1,0 +1,96 @@
+"""What every command that reads a spec takes, and how it comes by its network."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from specgen.cli.console import Stop, drawn, exit_code, print_json, say
+
+if TYPE_CHECKING:
+    from specgen.ir import Network
+
+
+def complete_spec(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
+    from click.shell_completion import CompletionItem
+
+    from specgen.compiler import shipped_names
+
+    names = [CompletionItem(name) for name in shipped_names() if name.startswith(incomplete)]
+    return [*names, CompletionItem(incomplete, type="file")]
+
+
+def settings_of(pairs: Sequence[str]) -> dict[str, Any]:
+    """`--set NAME=VALUE …` as values; a name given twice is an error."""
+    from specgen.compiler import as_value
+
+    found: dict[str, Any] = {}
+    for pair in pairs:
+        name, sign, value = pair.partition("=")
+        name = name.strip()
+        if not sign or not name.isidentifier() or not value.strip():
+            raise click.BadParameter(f"{pair!r} is not NAME=VALUE", param_hint="--set")
+        if name in found:
+            raise click.BadParameter(f"{name} is set twice", param_hint="--set")
+        found[name] = as_value(value)
+    return found
+
+
+def spec_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What every command that reads a spec takes."""
+    for option in (
+        click.option("--json", "as_json", is_flag=True, help="Print JSON."),
+        click.option("--variant", metavar="NAME", help="Take one of the spec's variants."),
+        click.option("--input", "shape", metavar="SHAPE", help="Replace the spec's input, e.g. 3x32x32."),
+        click.option(
+            "--set", "pairs", multiple=True, metavar="NAME=VALUE", help="Set one of the spec's params."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def spec_argument(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.argument("spec", required=False, shell_complete=complete_spec)(command)
+
+
+def or_stdin(spec: str | None) -> str:
+    """The spec, or standard input where none is named and something is piped in."""
+    if spec is not None:
+        return spec
+    if sys.stdin is None or sys.stdin.isatty():
+        raise click.UsageError(
+            "name a spec: a file, a shipped name (see `specgen list`), or - for standard input"
+        )
+    return "-"
+
+
+def network_of(
+    spec: str, pairs: Sequence[str], shape: str | None, variant: str | None, as_json: bool
+) -> Network:
+    """The compiled spec; its warnings are said. A wrong spec ends the command."""
+    from specgen.compiler import analyse
+    from specgen.diagnostics import SpecError
+
+    try:
+        settings = settings_of(pairs)
+        network, warnings = analyse(spec, input=shape, variant=variant, **no_keywords(settings))
+    except SpecError as error:
+        if as_json:
+            print_json({"ok": False, "diagnostics": [one.as_json() for one in error.diagnostics]})
+            raise Stop(exit_code(error.diagnostics)) from None
+        raise Stop(exit_code(error.diagnostics), drawn(error.diagnostics)) from None
+    if warnings:
+        say(drawn(warnings))
+    return network
+
+
+def no_keywords(settings: dict[str, Any]) -> dict[str, Any]:
+    """Settings that can be passed as keywords: none is called like an argument of `compile`."""
+    for name in ("source", "text", "input", "variant", "limits"):
+        if name in settings:
+            raise click.BadParameter(f"no spec has a param `{name}`", param_hint="--set")
+    return settings

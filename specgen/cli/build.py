@@ -1,0 +1,63 @@
+"""`specgen build`: make the network and run it once."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Sequence
+
+import click
+
+from specgen.cli.arguments import network_of, or_stdin, spec_argument, spec_options
+from specgen.cli.console import USAGE, Stop, figures, print_json
+from specgen.source import printable, reason
+
+
+@click.command()
+@spec_argument
+@spec_options
+@click.option(
+    "--weights", metavar="FILE", help="Load weights: safetensors, or a checkpoint of plain tensors."
+)
+@click.option("--save", metavar="FILE", help="Write the weights as safetensors.")
+@click.option("--device", metavar="NAME", help="cpu, cuda:0, meta, …")
+@click.option("--dtype", metavar="NAME", help="float32, bfloat16, …")
+@click.option("--seed", type=int, help="Seed of the initial weights.")
+def build(
+    spec: str | None, pairs: Sequence[str], shape: str | None, variant: str | None, as_json: bool,
+    weights: str | None, save: str | None, device: str | None, dtype: str | None, seed: int | None,
+) -> None:  # fmt: skip
+    """Build the network, run it once, and compare every layer's real output with the inferred one."""
+    network = network_of(or_stdin(spec), pairs, shape, variant, as_json)
+    gc.enable()
+    import torch
+
+    from specgen.backends.torch import observed_shapes
+    from specgen.backends.weights import WeightsError, save_weights
+
+    if seed is not None:
+        torch.manual_seed(seed)
+    try:
+        model = network.build(device=device, dtype=dtype, weights=weights)
+        like = next(model.parameters(), torch.empty(0, device=device or "cpu"))
+        x = torch.zeros((2, *map(int, network.input_shape.sizes)), device=like.device, dtype=like.dtype)
+        observed = observed_shapes(network, model.eval(), x)
+        model.train()
+    except (WeightsError, ValueError) as error:
+        raise Stop(USAGE, f"error: {error}") from None
+    except (RuntimeError, MemoryError) as error:
+        first = printable(str(error).strip().split("\n")[0])
+        raise Stop(USAGE, f"error: PyTorch could not build or run it here: {first}") from None
+    for row in network.layers:
+        if observed[row.name] != row.output.sizes:
+            raise AssertionError(f"{row.name} gives {observed[row.name]}, not {row.output.sizes}")
+    if save is not None:
+        try:
+            save_weights(model, save)
+        except (OSError, NotImplementedError) as error:
+            why = reason(error) if isinstance(error, OSError) else "weights on meta have no values"
+            raise Stop(USAGE, f"error: cannot write {printable(save)}: {why}") from None
+    if as_json:
+        print_json({**figures(network), "verified": True})
+        return
+    print(network.summary())
+    print(f"built on {like.device} and run: all {len(observed)} output shapes are as inferred")

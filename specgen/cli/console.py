@@ -1,0 +1,81 @@
+"""What the commands print and how they end: exit codes, messages, JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from specgen.diagnostics import Diagnostic
+    from specgen.ir import Network
+
+#: Exit codes: fine, the spec is wrong, usage or environment, our own bug, interrupted.
+OK, WRONG, USAGE, DEFECT, INTERRUPTED = 0, 1, 2, 70, 130
+
+
+class Stop(Exception):  # noqa: N818 (a way out with an exit code)
+    """Leave with an exit code, saying one line on standard error."""
+
+    def __init__(self, code: int, message: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+def say(message: str) -> None:
+    """Print a message on standard error."""
+    print(message, file=sys.stderr)
+
+
+def colour() -> bool:
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def drawn(diagnostics: Sequence[Diagnostic]) -> str:
+    """Diagnostics as text; on a terminal, the kind of each stands out."""
+    from specgen.diagnostics import render
+
+    texts = [render(diagnostic) for diagnostic in diagnostics]
+    if colour():
+        colours = {"error": "\x1b[1;31m", "warning": "\x1b[1;33m"}
+        for index, diagnostic in enumerate(diagnostics):
+            head, rest = texts[index].split("]", 1)
+            texts[index] = f"{colours[diagnostic.severity]}{head}]\x1b[0m{rest}"
+    return "\n\n".join(texts)
+
+
+def exit_code(diagnostics: Sequence[Diagnostic]) -> int:
+    """A spec that is not there is a matter of usage; everything else is wrong in the spec."""
+    environment = {"not-found", "unreadable"}
+    return USAGE if all(diagnostic.code in environment for diagnostic in diagnostics) else WRONG
+
+
+def print_json(value: Any) -> None:
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def figures(network: Network) -> dict[str, Any]:
+    """A network's figures as plain data."""
+    return {
+        "name": network.name,
+        "input": list(map(int, network.input_shape.sizes)),
+        "output": list(map(int, network.output_shape.sizes)),
+        "params": network.params,
+        "macs": network.macs,
+        "settings": network.settings,
+        "layers": [
+            {
+                "name": row.name,
+                "kind": row.kind,
+                "input": list(map(int, row.input.sizes)),
+                "output": list(map(int, row.output.sizes)),
+                "params": row.params,
+                "macs": row.macs,
+                "line": row.line,
+            }
+            for row in network.layers
+        ],
+    }

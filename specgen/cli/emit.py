@@ -1,0 +1,76 @@
+"""`specgen emit`: write the network as a Python module."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from specgen.cli.arguments import network_of, or_stdin, spec_argument, spec_options
+from specgen.cli.console import USAGE, WRONG, Stop, print_json
+from specgen.source import printable, reason
+
+
+@click.command()
+@spec_argument
+@spec_options
+@click.option("--out", metavar="FILE", default="-", help="Where to write the module; - is standard output.")
+@click.option("--check", is_flag=True, help="Write nothing; fail with a diff if FILE is not up to date.")
+def emit(
+    spec: str | None,
+    pairs: Sequence[str],
+    shape: str | None,
+    variant: str | None,
+    as_json: bool,
+    out: str,
+    check: bool,
+) -> None:
+    """Emit the network as one Python module that needs nothing but torch."""
+    spec = or_stdin(spec)
+    if check and out == "-":
+        raise click.UsageError("--check needs the file to check: --out FILE")
+    if (
+        out != "-"
+        and spec != "-"
+        and os.path.exists(spec)
+        and os.path.exists(out)
+        and os.path.samefile(spec, out)
+    ):
+        raise click.UsageError("--out would overwrite the spec itself")
+    network = network_of(spec, pairs, shape, variant, as_json)
+    text = network.emit()
+    if check:
+        _check_file(out, text)
+    elif as_json:
+        print_json({"name": network.name, "source": text})
+    elif out == "-":
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode())
+    else:
+        from specgen.source import write_text
+
+        try:
+            write_text(out, text)
+        except OSError as error:
+            raise Stop(USAGE, f"error: cannot write {printable(out)}: {reason(error)}") from None
+
+
+def _check_file(path: str, text: str) -> None:
+    """Stop unless a file holds the text; the difference is printed."""
+    from difflib import unified_diff
+
+    try:
+        with open(path, "rb") as file:
+            found = file.read(16 * 1024 * 1024)
+    except FileNotFoundError:
+        raise Stop(WRONG, f"{printable(path)} does not exist; `specgen emit … --out` writes it") from None
+    except OSError as error:
+        raise Stop(USAGE, f"error: cannot read {printable(path)}: {reason(error)}") from None
+    if found == text.encode():
+        return
+    old, new = found.decode("utf-8", "backslashreplace").splitlines(), text.splitlines()
+    for line in unified_diff(old, new, printable(path), "what the spec gives", lineterm=""):
+        print(printable(line))
+    raise Stop(WRONG, f"{printable(path)} is not what the spec gives")
