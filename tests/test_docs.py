@@ -16,6 +16,7 @@ How a page is read:
 from __future__ import annotations
 
 import ast
+import importlib
 import os
 import re
 import shlex
@@ -282,6 +283,18 @@ def test_every_layer_is_in_the_reference() -> None:
     table = set(re.findall(r"`(\w+)`", section("language.md", "Layers")))
     own = {layer for layer in registry.layers() if layer.__module__.startswith("specgen.")}
     assert {word for layer in own for word in (layer.word, *layer.other_words)} <= table
+
+
+def test_every_layer_has_a_page_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    write_layer_pages = importlib.import_module("generate").write_layer_pages
+    (tmp_path / "gone.md").write_text("a layer that is no more", encoding="utf-8")
+    write_layer_pages(tmp_path)
+    own = {layer for layer in registry.layers() if layer.__module__.startswith("specgen.")}
+    assert {page.stem for page in tmp_path.iterdir()} == {"index", *(layer.word for layer in own)}
+    conv = (tmp_path / "conv.md").read_text(encoding="utf-8")
+    assert "| `kernel_size` | `k=`, `kernel_size=` | `3` |" in conv and "nn.Conv2d" in conv
+    assert "](conv.md)" in (tmp_path / "index.md").read_text(encoding="utf-8")
 
 
 def codes() -> set[str]:

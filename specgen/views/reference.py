@@ -35,7 +35,9 @@ def describe(layer: type[Layer]) -> dict[str, Any]:
     """One layer as plain data."""
     names = options.option_names(layer)
     rows = []
-    for name, field in layer.model_fields.items():
+    order = (*layer.positional, *(name for name in layer.model_fields if name not in layer.positional))
+    for name in order:
+        field = layer.model_fields[name]
         rows.append(
             {
                 "name": name,
