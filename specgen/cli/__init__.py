@@ -22,6 +22,7 @@ COMMANDS = {
     "build": ("build", "build"),
     "check": ("check", "check"),
     "emit": ("emit", "emit"),
+    "explain": ("explain", "explain"),
     "layers": ("catalogue", "layers"),
     "list": ("catalogue", "list_specs"),
 }
