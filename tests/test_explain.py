@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
+import shlex
+from pathlib import Path
 
 import pytest
 
+import specgen
 from specgen.cli import main
+from specgen.compiler import analyse
+from specgen.diagnostics import render
 from specgen.views import codes
 
 
 def test_a_code_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "kernel-too-large"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("error[kernel-too-large]: kernel is larger than what it slides over\n\n")
+    assert out.startswith("error[kernel-too-large]: a kernel is larger than what it slides over\n\n")
     assert "\n    input 3x8x8\n" in out and "```" not in out
 
 
@@ -41,3 +48,107 @@ def test_a_page_as_json(capsys: pytest.CaptureFixture[str]) -> None:
 def test_an_unknown_code_is_met_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["explain", "kernel-to-large"]) == 2
     assert "did you mean `kernel-too-large`?" in capsys.readouterr().err
+
+
+# --- the pages -----------------------------------------------------------------------------------
+
+HERE = Path(__file__).parent
+PAGES = HERE.parent / "specgen" / "explanations"
+#: A spec and what is said about it; a spec; commands and what they print.
+_PART = re.compile(
+    r"^```spec\n(?P<wrong>(?:(?!^```).*\n)*)```\n\n```text\n(?P<said>(?:(?!^```).*\n)*)```$"
+    r"|^```spec\n(?P<right>(?:(?!^```).*\n)*)```$"
+    r"|^```console\n(?P<typed>\$ .*\n)(?P<printed>(?:(?!^```).*\n)*)```$",
+    re.MULTILINE,
+)
+_SPEC = re.compile(r"^```spec\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+NAMED = re.compile(r"`(\w+\.spec)`")
+
+
+def said_about(text: str, folder: Path) -> tuple[str, list[str]]:
+    """What is said about a spec, as text, and the codes; the network's warnings if it compiles."""
+    (folder / "network.spec").write_text(text, encoding="utf-8")
+    try:
+        _, found = analyse("network.spec")
+    except specgen.SpecError as error:
+        found = list(error.diagnostics)
+    return "\n\n".join(render(one) for one in found), [one.code for one in found]
+
+
+@pytest.mark.parametrize("code", codes.codes())
+def test_a_page_shows_a_mistake_and_its_repair(
+    code: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    update_golden: bool,
+) -> None:
+    path = PAGES / f"{code}.md"
+    text = path.read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    for name, spec in zip(NAMED.findall(text), _SPEC.findall(text), strict=False):
+        (tmp_path / name).write_text(spec, encoding="utf-8")
+    wrongs: list[list[str]] = []
+    rights: list[list[str]] = []
+
+    def anew(part: re.Match[str]) -> str:
+        if part["typed"] is not None:
+            wrong = main(shlex.split(part["typed"])[2:]) != 0
+            printed = "".join(capsys.readouterr())
+            (wrongs if wrong else rights).append(re.findall(r"^(?:error|warning)\[(.*?)\]", printed, re.M))
+            return f"```console\n{part['typed']}{printed}```"
+        if part["right"] is not None:
+            rights.append(said_about(part["right"], tmp_path)[1])
+            return part[0]
+        said, found = said_about(part["wrong"], tmp_path)
+        wrongs.append(found)
+        return f"```spec\n{part['wrong']}```\n\n```text\n{said}\n```"
+
+    now = _PART.sub(anew, text)
+    if update_golden:
+        path.write_text(now, encoding="utf-8")
+    assert wrongs == [[code]]
+    assert rights and not any(rights)
+    assert now == text or update_golden
+
+
+@pytest.mark.parametrize("code", codes.codes())
+def test_a_title_reads_like_one(code: str) -> None:
+    title = codes.page(code).title
+    assert title[0].islower() or title[0] == "`"
+    assert not title.endswith(".") and len(title) <= 80
+
+
+def test_every_code_in_use_has_a_page_and_every_page_is_in_use() -> None:
+    assert codes_in_use() == set(codes.codes())
+
+
+#: What a code is the first or the second argument of.
+REPORTING = frozenset(
+    "Diagnostic Refusal BranchRefusal Wrong _Mistake fail problem diagnostic warning _refuse".split()
+)
+
+
+def codes_in_use() -> set[str]:
+    """The codes in the sources; of `unknown-…`, which are put together, those that are reported."""
+    found = {f"unknown-{what}" for what in ("argument", "function", "kind", "name", "value")}
+    for path in (HERE.parent / "specgen").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.Call):
+                continue
+            name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            for argument in node.args[:2] if name in REPORTING else ():
+                if isinstance(argument, ast.Constant) and re.fullmatch(
+                    r"[a-z]+(-[a-z0-9]+)*", str(argument.value)
+                ):
+                    found.add(str(argument.value))
+    return found
+
+
+def test_every_code_has_a_golden_message_and_every_golden_message_a_page() -> None:
+    shown = {
+        code
+        for path in (HERE / "wrong").glob("*.err")
+        for code in re.findall(r"^(?:error|warning)\[(.*?)\]", path.read_text(encoding="utf-8"), re.M)
+    }
+    assert shown == set(codes.codes()) - {"not-found"}  # of which there can be no file
