@@ -1,119 +1,75 @@
-"""Whatever text comes in, what comes out is a network or a `SpecError`, and soon."""
+"""A few cases of each kind of fuzzing from a fixed seed, and every case that ever failed."""
 
 from __future__ import annotations
 
+import contextlib
 import random
-import re
-import time
-import traceback
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fuzz.kinds import make
+from fuzz.runner import complaint_in_time, run
 
-import specgen
-from specgen import resources
-
-HERE = Path(__file__).parent
-
-#: Seconds that any text may take.
-PATIENCE = 2.0
-
-TOKENS = re.compile(
-    r"[A-Za-z_][A-Za-z0-9_]*|[0-9.]+(?:x[0-9]+)*|==|!=|<=|>=|//|#[^\n]*|\n|[ \t]+|.", re.DOTALL
-)
-
-#: What mutations put in, besides pieces of other specs.
-ODD = [
-    "{", "}", "(", ")", "|", ";", "\n", ",", "=", ":", "-", "*", "/", "//", "%", "==", "!=", "<", "not",
-    "and", "or", "0", "-1", "1", "2.5", "1e308", "1e-320", "9223372036854775807", "2147483647",
-    "2147483648", "1e400", "3x3", "3x5x7", "1x0", "true", "false", "in", "none", "(1, 2)", "()", "(1,)",
-    "((1, 2), 3)", "1/0", "9" * 60, "a" * 300, "input", "expect", "param", "let", "default", "init",
-    "block", "variant", "repeat", "if", "else", "residual", "when", "as", "add", "cat", "mul", "split",
-    "network", "repeat 100000", "repeat 9999 {", "x", "é", "\x00", "\u202e", "\ud800", "\ufeff", "\t", "\r",
-    '"', "'", "&", "@", "3x", "0x10", "1_000", "__init__", "class", "train", "nn", "k=", "s=0", "p=same",
-    "p=half", "d=99", "g=3", "bn", "relu", "drop=2", "act=gelu", "norm=gn", "bias=0", "size=5",
-    "residual when in == 3 {", "x" * 500,
-]  # fmt: skip
-
-NUMBERS = (0, 1, 2, 3, 5, 7, 100, 10**6, 10**12)
+REGRESSIONS = sorted((Path(__file__).parent / "fuzz" / "regressions").glob("[a-z]*-*"))
 
 
-def _texts() -> list[str]:
-    shipped = [resources.read("specs", name + ".spec") for name in resources.names("specs", ".spec")]
-    beside = [path.read_bytes().decode("utf-8", "replace") for path in sorted(HERE.glob("*/*.spec"))]
-    return [text for text in (*shipped, *beside) if len(text) < 20_000]
-
-
-def _mutants(count: int, seed: int) -> Iterator[str]:
-    """Specs with some tokens dropped, doubled, swapped or replaced, and now and then mere noise."""
-    chance = random.Random(seed)
-    specs = [TOKENS.findall(text) for text in _texts()]
-    assert len(specs) > 20
-    for index in range(count):
-        if index % 20 == 0:
-            yield chance.randbytes(chance.randrange(200)).decode("utf-8", "surrogateescape")
-            continue
-        if index % 20 == 1:
-            yield " ".join(chance.choice(chance.choice((ODD, chance.choice(specs)))) for _ in range(40))
-            continue
-        tokens = list(chance.choice(specs))
-        for _ in range(chance.choice((1, 1, 1, 2, 3, 8))):
-            at = chance.randrange(len(tokens) + 1)
-            to = min(len(tokens), at + chance.choice((1, 1, 2, 5, 30)))
-            match chance.randrange(6):
-                case 0:
-                    del tokens[at:to]
-                case 1:
-                    tokens[at:at] = tokens[at:to]
-                case 2:
-                    tokens[at : at + 1] = [chance.choice(ODD)]
-                case 3:
-                    tokens[at:at] = [" ", chance.choice(ODD), " "]
-                case 4:
-                    other = chance.choice(specs)
-                    start = chance.randrange(len(other))
-                    tokens[at:to] = other[start : start + chance.choice((1, 3, 20))]
-                case 5:
-                    numbers = [i for i, token in enumerate(tokens) if token[:1].isdigit()]
-                    if numbers:
-                        tokens[chance.choice(numbers)] = str(chance.choice(NUMBERS))
-            tokens = tokens or [""]
-        yield "".join(tokens)
-
-
-def _try(text: str) -> str | None:
-    """What is wrong with how `text` was answered; nothing if it was answered well."""
-    began = time.process_time()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", specgen.SpecWarning)
-            str(specgen.compile(text=text))
-    except specgen.SpecError as error:
-        try:
-            shown = str(error)
-            [diagnostic.as_json() for diagnostic in error.diagnostics]
-        except Exception:
-            return traceback.format_exc(limit=-3)
-        if not error.diagnostics or not all(char.isprintable() or char == "\n" for char in shown):
-            return f"the message is {shown!r}"
-    except Exception:
-        return traceback.format_exc(limit=-3)
-    took = time.process_time() - began
-    return f"it took {took:.1f} s" if took > PATIENCE else None
-
-
-def _check(count: int, seed: int) -> None:
-    for text in _mutants(count, seed):
-        complaint = _try(text)
-        assert complaint is None, f"{complaint}\nfor the text {text!r}"
-
-
-def test_mutants_are_answered() -> None:
-    _check(2_000, seed=1)
+@pytest.mark.parametrize(("name", "count"), [("tokens", 1500), ("bytes", 1500)])
+def test_cases_drawn_from_a_seed_are_answered_well(name: str, count: int) -> None:
+    report = run(make(name), seed=0, count=count)
+    assert not report.failures, "\n\n".join(report.failures[:5])
+    assert report.cases == count
 
 
 @pytest.mark.slow
-def test_many_mutants_are_answered() -> None:
-    _check(200_000, seed=2)
+@pytest.mark.parametrize(("name", "count"), [("tokens", 100_000), ("bytes", 100_000)])
+def test_many_cases_are_answered_well(name: str, count: int) -> None:
+    report = run(make(name), seed=1, count=count)
+    assert not report.failures, "\n\n".join(report.failures[:5])
+
+
+@pytest.mark.parametrize("path", REGRESSIONS, ids=lambda path: path.name)
+def test_what_once_failed_is_answered_well(path: Path) -> None:
+    kind: Any = make(path.name.partition("-")[0])
+    assert complaint_in_time(kind, kind.load(path.read_bytes())) is None
+
+
+@pytest.mark.parametrize("name", ["tokens", "bytes"])
+def test_a_seed_always_draws_the_same_cases(name: str) -> None:
+    one, other = make(name), make(name)
+    drawn = [one.draw(random.Random(seed)) for seed in range(300)]
+    assert drawn == [other.draw(random.Random(seed)) for seed in range(300)]
+    assert len(set(drawn)) > 280
+    assert all(one.load(one.dump(case)) == case for case in drawn)
+
+
+def test_a_case_that_fails_is_kept_and_made_smaller(tmp_path: Path) -> None:
+    """The runner against an answer that is wrong for every text with `conv` in it."""
+    kind = make("tokens")
+    ask = kind.ask
+
+    def wrong(case: bytes) -> Any:
+        found = ask(case)
+        found.complaint = "wrong for conv" if b"conv" in case else None
+        return found
+
+    kind.ask = wrong  # type: ignore[method-assign]
+    said: list[str] = []
+    report = run(kind, seed=0, count=30, out=tmp_path, say=said.append)
+    assert 5 < len(report.failures) < 30
+    kept = [path.read_bytes() for path in tmp_path.iterdir()]
+    assert b"conv" in kept
+    assert "seed 0" in said[0] and f"{len(report.failures)} failures" in said[-1]
+
+
+def test_a_case_that_hangs_is_a_failure() -> None:
+    kind = make("tokens")
+    kind.longest = 0.05
+
+    def hang(case: bytes) -> Any:
+        while True:
+            with contextlib.suppress(Exception):
+                pass
+
+    kind.ask = hang  # type: ignore[method-assign]
+    assert complaint_in_time(kind, b"conv 8") == "no answer after 0 s"

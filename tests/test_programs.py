@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from programs import program
+from fuzz.programs import program
 from torch import Tensor, nn
 
 import specgen

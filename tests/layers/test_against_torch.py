@@ -7,352 +7,71 @@ compute what the module does that is given every option outright. What it refuse
 from __future__ import annotations
 
 import inspect
-import os
 import random
 import warnings
-from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import torch
+from fuzz.layers import (
+    REFERENCE,
+    STRICTER,
+    ChannelsMoved,
+    Layers,
+    accepts,
+    build_reference,
+    check_accepted,
+    draw_case,
+    draw_layer,
+    draw_shape,
+    step_of,
+    stricter,
+    to_boundary,
+    torch_refuses,
+)
+from fuzz.runner import run
 from pydantic import ValidationError
-from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch import nn
 
 from specgen import arithmetic
 from specgen.backends.torch import make
-from specgen.ir import Step
 from specgen.layers import registry
 from specgen.layers.base import Layer, Refusal
-from specgen.layers.fields import Absent, Axes, Choice, Either, Flag, OptionType, Real, Whole
+from specgen.layers.fields import Axes, Either, Real, Whole
 from specgen.shape import LARGEST, Shape
 
 torch.set_num_threads(1)
 
-BATCH = 2
-CASES_PER_SEED = 250
-SEEDS = 8
-SLOW_SEEDS = int(os.environ.get("SPECGEN_LAYER_SEEDS", "100"))
-
-#: Refusals that PyTorch does not share, by layer family or word and by code, each with its reason.
-STRICTER = {
-    ("conv", "needs-map"): "a batch of vectors passes for one unbatched map, channels-last data for a map",
-    ("conv", "wrong-axes"): "a tuple of one number passes for every axis: say the number",
-    ("pool", "wrong-axes"): "a tuple of one number passes for every axis: say the number",
-    ("deconv", "padding-too-large"): "where exactly nothing is left, PyTorch goes on with an empty map",
-    ("pool", "needs-map"): "a pool slides over whatever the last axes are, batch and channels included",
-    ("norm", "needs-map"): "tokens pass for a map where N equals C",
-    ("dropout", "needs-map"): "channel dropout takes the second axis for channels, whatever it holds",
-    ("shape", "needs-map"): "padding, resizing and shuffling take any tensor with enough axes",
-    ("shape", "needs-channels-last"): "`channels_first` is a permutation, which any tensor has",
-    (
-        "transformer",
-        "needs-map",
-    ): "flattening all axes but the last one is legal for tokens, and does nothing",
-    ("transformer", "needs-tokens"): "a map passes where its axes or sizes happen to be those of tokens",
-    ("linear", "needs-channels-last"): "a map whose last size equals C is multiplied along the wrong axis",
-    ("flatten", "no-such-axis"): "flattening the batch with the samples is legal for a tensor",
-    ("prelu", "wrong-parameters"): "channels-last data passes where the second axis has one slope each",
-}
-
-#: The module of each layer with every option given outright, as a user who trusts no default writes it.
-REFERENCE: dict[str, str] = {
-    "conv": "Conv{}d", "dwconv": "Conv{}d", "deconv": "ConvTranspose{}d",
-    "maxpool": "MaxPool{}d", "avgpool": "AvgPool{}d", "gap": "AdaptiveAvgPool{}d",
-    "adaptive_avgpool": "AdaptiveAvgPool{}d", "adaptive_maxpool": "AdaptiveMaxPool{}d",
-    "bn": "BatchNorm{}d", "instancenorm": "InstanceNorm{}d", "gn": "GroupNorm", "lrn": "LocalResponseNorm",
-    "ln": "LayerNorm", "rmsnorm": "RMSNorm", "linear": "Linear", "fc": "Linear",
-    "drop": "Dropout", "drop2d": "Dropout{}d", "flatten": "Flatten", "upsample": "Upsample",
-    "pixel_shuffle": "PixelShuffle", "shuffle": "ChannelShuffle", "id": "Identity",
-    "relu": "ReLU", "relu6": "ReLU6", "leaky_relu": "LeakyReLU", "prelu": "PReLU", "elu": "ELU",
-    "selu": "SELU", "gelu": "GELU", "silu": "SiLU", "mish": "Mish", "hardswish": "Hardswish",
-    "hardsigmoid": "Hardsigmoid", "sigmoid": "Sigmoid", "tanh": "Tanh", "softplus": "Softplus",
-    "softmax": "Softmax", "log_softmax": "LogSoftmax",
-}  # fmt: skip
-
-
-# --- drawing -----------------------------------------------------------------------------------------
-
-
-def draw_shape(rng: random.Random) -> Shape:
-    """A small shape of any layout; sizes of 1 are common."""
-    rank = rng.choice((0, 1, 1, 2, 2, 2, 2, 3, 3))
-    channels = rng.choice((1, 2, 3, 4, 6, 8, 9, 12))
-    sizes = (1, 2, 3, 4, 5, 6, 7, 9, 11) if rank < 3 else (1, 2, 3, 4, 5)
-    spatial = tuple(rng.choice(sizes) for _ in range(rank))
-    return Shape(channels, spatial, channels_last=rank > 0 and rng.random() < 0.2)
-
-
-def draw_value(kind: OptionType, x: Shape, rng: random.Random) -> Any:
-    """A value that the option accepts; half of them at a boundary."""
-    at_boundary = rng.random() < 0.5
-    match kind:
-        case Either():
-            return draw_value(rng.choice(kind.types), x, rng)
-        case Absent():
-            return None
-        case Flag():
-            return rng.random() < 0.5
-        case Choice():
-            return rng.choice(kind.words)
-        case Whole(low=low, high=high):
-            c = x.channels
-            edges = (low, low + 1, c, c + 1, 2 * c, max(c // 2, 1), high if high <= 64 else low)
-            drawn = rng.choice(edges) if at_boundary else rng.randint(low, low + 9)
-            return min(max(drawn, low), high)
-        case Real(low=low, high=high):
-            least = 1e-6 if kind.open_low and low == 0 else low
-            edges_real = [edge for edge in (least, high, 0.0, 1.0) if edge is not None]
-            allowed = [edge for edge in edges_real if accepts(kind, edge)]
-            drawn_real = rng.choice(allowed) if at_boundary else round(rng.uniform(-2, 4), 2)
-            return drawn_real if accepts(kind, drawn_real) else rng.choice(allowed)
-        case Axes():
-            wrong = rng.random() < 0.04
-            if not wrong and rng.random() < 0.5:
-                return draw_axis(Axes(kind.low), x, at_boundary, rng)
-            count = rng.randint(1, 6) if wrong else max(x.rank, 1) * (2 if rng.random() < 0.25 else 1)
-            return tuple(draw_axis(kind, x, at_boundary, rng) for _ in range(count))
-    pool = [1, 2, 3, 4, 0.5, 1.5, 2.0, 0, -1, True, None, (2, 2), (1, 2.5), (2,), (2, 1, 2)]
-    fitting = [value for value in pool if accepts(kind, value)]
-    assert fitting, f"no value known for {kind!r}"
-    return rng.choice(fitting)
-
-
-def draw_axis(kind: Axes, x: Shape, at_boundary: bool, rng: random.Random) -> int | None:
-    """A number for one axis: around its smallest, or around a size of `x`."""
-    if kind.keep and rng.random() < 0.3:
-        return None
-    if not at_boundary:
-        return rng.randint(kind.low, kind.low + 3)
-    size = rng.choice(x.spatial or (1,))
-    return max(kind.low, rng.choice((kind.low, kind.low, kind.low + 1, size, size + 1, size - 1, size // 2)))
-
-
-def accepts(kind: OptionType, value: Any) -> bool:
-    try:
-        kind.check(value)
-    except ValueError:
-        return False
-    return True
-
-
-def draw_layer(layer: type[Layer], x: Shape, rng: random.Random) -> Layer:
-    """A layer with its required options, and each of the others every second time."""
-    given = {
-        name: draw_value(layer.option_type(name), x, rng)
-        for name, field in layer.model_fields.items()
-        if field.is_required() or rng.random() < 0.5
-    }
-    return layer(**given)
-
-
-def draw_case(rng: random.Random) -> tuple[Layer, Shape]:
-    """A layer and what arrives at it; layers with many options or with windows are drawn more often."""
-    kinds = registry.layers()
-    weights = [1 + 2 * len(kind.model_fields) + 10 * (kind.family in ("conv", "pool")) for kind in kinds]
-    kind = rng.choices(kinds, weights)[0]
-    x = draw_shape(rng)
-    return draw_layer(kind, x, rng), x
-
-
-# --- both sides --------------------------------------------------------------------------------------
-
-
-def reference(layer: Layer, x: Shape) -> nn.Module:
-    """PyTorch's module for the options as they stand, without help from the layer."""
-    options = {name: getattr(layer, name) for name in type(layer).model_fields}
-    name = REFERENCE[layer.word].format(max(x.rank, 1))
-    match layer.word:
-        case "conv" | "dwconv":
-            options["in_channels"] = x.channels
-            if layer.word == "dwconv":
-                options["out_channels"] = options.pop("multiplier") * x.channels
-                options["groups"] = x.channels
-            if options["padding"] == "half":
-                kernel, dilation = (
-                    value if isinstance(value, tuple) else (value,) * x.rank
-                    for value in (options["kernel_size"], options["dilation"])
-                )
-                options["padding"] = tuple((k - 1) * d // 2 for k, d in zip(kernel, dilation, strict=True))
-        case "deconv":
-            options["in_channels"] = x.channels
-        case "fc" | "linear":
-            options["in_features"] = x.channels
-        case "bn" | "instancenorm":
-            options["num_features"] = x.channels
-        case "gn":
-            options["num_channels"] = x.channels
-        case "ln" | "rmsnorm":
-            options["normalized_shape"] = x.channels
-        case "softmax" | "log_softmax" if options["dim"] is None:
-            options["dim"] = -1 if x.channels_last else 1
-        case "gap":
-            options["output_size"] = 1
-        case "upsample":
-            options["mode"] = options["mode"].replace("_", "-")
-        case "avgpool" if x.rank <= 1 and options["divisor_override"] is None:
-            del options["divisor_override"]
-        case "adaptive_avgpool" | "adaptive_maxpool" if x.rank == 1 and isinstance(
-            options["output_size"], tuple
-        ):
-            sizes = zip(options["output_size"], x.spatial, strict=True)
-            options["output_size"] = tuple(size or kept for size, kept in sizes)
-    kind: Any = getattr(nn, name)
-    module: nn.Module = kind(**options)
-    return module
-
-
-class ChannelsMoved(nn.Module):
-    """A module for channels-last data, run on a feature map."""
-
-    def __init__(self, inner: nn.Module) -> None:
-        super().__init__()
-        self.inner = inner
-
-    def forward(self, x: Tensor) -> Tensor:
-        moved: Tensor = self.inner(x.movedim(1, -1)).movedim(-1, 1)
-        return moved
-
-
-def pad_reference(layer: Any, x: Shape) -> nn.Module:
-    """`pad` by `torch.nn.functional.pad`, which has its own rules and messages."""
-    padding = layer.padding if isinstance(layer.padding, tuple) else (layer.padding,) * (2 * x.rank)
-    assert not layer.value or layer.mode == "constant", "no value where nothing is filled in"
-    mode = "constant" if layer.mode == "zeros" else layer.mode
-    value = layer.value if layer.mode == "constant" else None
-
-    class Padded(nn.Module):
-        def forward(self, t: Tensor) -> Tensor:
-            assert len(padding) == 2 * x.rank
-            return nn.functional.pad(t, padding, mode, value)
-
-    return Padded()
-
-
-def build_reference(layer: Layer, x: Shape) -> nn.Module:
-    """The reference for any layer; one that the table does not know is its own."""
-    if layer.word == "pad":
-        return pad_reference(layer, x)
-    if layer.word not in REFERENCE:
-        return make(step_of(layer, x, x))
-    module = reference(layer, x)
-    return ChannelsMoved(module) if layer.word in ("ln", "rmsnorm") and x.is_map else module
-
-
-def step_of(layer: Layer, x: Shape, out: Shape) -> Step:
-    return Step(name="layer", input=x, output=out, layer=layer)
-
-
-def run_once(module: nn.Module, x: Shape, seed: int = 0) -> Tensor:
-    """The output for a batch in training, where gradients have to come back; one sample has to pass too."""
-    torch.manual_seed(seed)
-    start = torch.randn(BATCH, *x.sizes, requires_grad=True)
-    out: Tensor = module(start * 1)
-    out.sum().backward()
-    assert start.grad is not None, "no gradient arrives"
-    if isinstance(module, nn.modules.batchnorm._BatchNorm) and not module.track_running_stats:
-        return out.detach()  # statistics of a batch, which one sample is not
-    with torch.no_grad():
-        one = module.eval()(torch.randn(1, *x.sizes))
-    assert one.shape[1:] == out.shape[1:] and len(one) == 1, "one sample"
-    return out.detach()
-
-
-def writes_outside(layer: Layer) -> bool:
-    """Whether PyTorch may do harm with what is refused: it lets a max pool have a window of padding alone.
-
-    The gradient of such a window lands outside of the tensor, and the process may die of it.
-    """
-    return layer.word == "maxpool" and bool(layer.padding) and layer.dilation != 1  # type: ignore[attr-defined]
-
-
-def torch_refuses(layer: Layer, x: Shape) -> bool:
-    """Whether PyTorch cannot make the module, run it forwards, or run it backwards."""
-    if writes_outside(layer):
-        return True
-    try:
-        run_once(build_reference(layer, x), x)
-    except Exception:
-        return True
-    return False
-
-
-def check_accepted(layer: Layer, x: Shape, out: Shape) -> None:
-    """Everything a layer promises for an input that it takes."""
-    step = step_of(layer, x, out)
-    with torch.device("meta"):
-        on_meta = make(step).eval()
-        with FlopCounterMode(display=False) as counter:
-            shape = on_meta(torch.empty(BATCH, *x.sizes)).shape
-    assert tuple(shape) == (BATCH, *out.sizes), "shape"
-    found = {name: tuple(tensor.shape) for name, tensor in on_meta.named_parameters()}
-    assert found == layer.parameters(x), "parameters"
-    assert list(found) == list(layer.parameters(x)), "order of the parameters"
-    assert layer.macs(x) * 2 * BATCH == counter.get_total_flops(), "multiply-adds"
-    torch.manual_seed(1)
-    module = make(step)
-    result = run_once(module, x)
-    assert tuple(result.shape) == (BATCH, *out.sizes), "shape on the CPU"
-    torch.manual_seed(1)
-    other = build_reference(layer, x)
-    wanted = run_once(other, x)
-    assert torch.equal(result, wanted) or torch.allclose(result, wanted, equal_nan=True), "values"
-    gradients = zip(module.parameters(), other.parameters(), strict=True)
-    assert all(torch.equal(a.grad, b.grad) for a, b in gradients if a.grad is not None), "gradients"  # type: ignore[arg-type]
-
-
-def stricter(layer: Layer, refusal: Refusal) -> tuple[str, str] | None:
-    """The entry of `STRICTER` that covers a refusal."""
-    entries = ((layer.word, refusal.code), (layer.family, refusal.code))
-    return next((entry for entry in entries if entry in STRICTER), None)
-
-
-def compare(layer: Layer, x: Shape) -> tuple[str, Any]:
-    """One case: what became of it, or an `AssertionError` that names it."""
-    try:
-        out = layer.infer(x)
-    except Refusal as refusal:
-        if torch_refuses(layer, x):
-            return "refused", refusal.code
-        entry = stricter(layer, refusal)
-        assert entry, f"PyTorch takes what is refused: {layer!r} on {x.describe()}: {refusal}"
-        return "stricter", entry
-    try:
-        check_accepted(layer, x, out)
-    except Exception as error:
-        raise AssertionError(f"{layer!r} on {x.describe()} → {out}: {error}") from error
-    return "accepted", layer.word
-
-
-def run_cases(seed: int, count: int = CASES_PER_SEED) -> Counter[tuple[str, Any]]:
-    rng = random.Random(seed)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # PyTorch warns of slow or odd choices that are legal
-        return Counter(compare(*draw_case(rng)) for _ in range(count))
-
+CASES = 250
 
 # --- the tests ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(SEEDS))
-def test_random_layers(seed: int) -> None:
-    found = Counter(outcome for outcome, _ in run_cases(seed).elements())
-    assert found["accepted"] > CASES_PER_SEED // 3, "too few cases say anything"
-    assert found["refused"] > CASES_PER_SEED // 20, "too few refusals are tried"
+FAMILIES = sorted({layer.family for layer in registry.layers()})
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_random_layers(family: str) -> None:
+    kind = Layers(family)
+    report = run(kind, seed=0, count=CASES)
+    assert not report.failures, "\n".join(report.failures)
+    assert kind.tally["accepted"] > CASES // 5, "too few cases say anything"
+
+
+def test_all_layers_are_drawn_and_many_cases_lie_at_a_boundary() -> None:
+    chance = random.Random(0)
+    drawn = [draw_case(chance) for _ in range(1500)]
+    assert {type(layer) for layer, _ in drawn} == set(registry.layers())
+    moved = [to_boundary(*case, chance) is not case for case in drawn]
+    assert sum(moved) > 350
 
 
 @pytest.mark.slow
-def test_many_random_layers() -> None:
-    found: Counter[tuple[str, Any]] = Counter()
-    for seed in range(1000, 1000 + SLOW_SEEDS):
-        found += run_cases(seed)
-    total = Counter[str]()
-    for (outcome, _), times in found.items():
-        total[outcome] += times
-    print(f"{sum(total.values()):,} cases: {dict(total)}")
-    accepted = {word for outcome, word in found if outcome == "accepted"}
-    assert accepted == {layer.word for layer in registry.layers()}, "a layer was never accepted"
+@pytest.mark.parametrize("family", FAMILIES)
+def test_many_random_layers(family: str) -> None:
+    report = run(Layers(family), seed=1, count=4000)
+    assert not report.failures, "\n".join(report.failures)
 
 
 #: For each entry of `STRICTER` a layer and an input that PyTorch takes.
