@@ -13,43 +13,79 @@ from specgen.source import printable
 
 if TYPE_CHECKING:
     from specgen.diagnostics import Diagnostic
+    from specgen.ir import Network
 
 
 @click.command()
 @click.argument("specs", nargs=-1, metavar="SPEC…", shell_complete=complete_spec)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "short", "json", "github", "sarif"]),
+    help="How errors are written: text for people, short for editors, json, github annotations, sarif.",
+)
 @spec_options
 def check(
-    specs: Sequence[str], pairs: Sequence[str], shape: str | None, variant: str | None, as_json: bool
+    specs: Sequence[str],
+    form: str | None,
+    pairs: Sequence[str],
+    shape: str | None,
+    variant: str | None,
+    as_json: bool,
 ) -> int:
-    """Check specs: names, options and shapes. Imports no torch."""
+    """Check specs: names, options and shapes. Imports no torch.
+
+    Text about errors goes to standard error, and what the network is to standard output. The other
+    formats are for programs: all of it goes to standard output, and a spec that is right says nothing
+    in `short`, `github` and `sarif`.
+    """
+    if as_json and form not in (None, "json"):
+        raise click.UsageError(f"--json and --format {form} exclude each other")
+    form = "json" if as_json else form or "text"
+    checked: list[tuple[str, Network | None, Sequence[Diagnostic]]] = []
+    for spec in specs or (or_stdin(None),):
+        checked.append((spec, *_checked(spec, pairs, shape, variant)))
+        _print_one(form, *checked[-1])
+    if form == "json":
+        print_json([_as_json(*one) for one in checked])
+    elif form == "sarif":
+        from specgen.views.formats import sarif
+
+        print_json(sarif([diagnostic for *_, diagnostics in checked for diagnostic in diagnostics]))
+    return max(OK if network is not None else exit_code(diagnostics) for _, network, diagnostics in checked)
+
+
+def _checked(
+    spec: str, pairs: Sequence[str], shape: str | None, variant: str | None
+) -> tuple[Network | None, Sequence[Diagnostic]]:
+    """The network, if the spec is right, and what is to be said about it."""
     from specgen.compiler import analyse
     from specgen.diagnostics import SpecError
-    from specgen.views.summary import short
 
-    results: list[dict[str, Any]] = []
-    worst = OK
-    for spec in specs or (or_stdin(None),):
-        diagnostics: Sequence[Diagnostic]
-        network = None
-        try:
-            network, diagnostics = analyse(
-                spec, input=shape, variant=variant, **no_keywords(settings_of(pairs))
-            )
-        except SpecError as error:
-            diagnostics = error.diagnostics
-            worst = max(worst, exit_code(diagnostics))
-        if as_json:
-            found = [diagnostic.as_json() for diagnostic in diagnostics]
-            results.append({"spec": spec, "ok": network is not None, "diagnostics": found})
-            if network is not None:
-                results[-1]["network"] = figures(network)
-            continue
-        if diagnostics:
-            say(drawn(diagnostics))
-        if network is not None:
-            shapes = f"{network.input_shape} → {network.output_shape}"
-            totals = f"{network.params:,} parameters, {short(network.macs)} multiply-adds"
-            print(f"{printable(spec)}: {network.name}, {shapes}, {totals}")
-    if as_json:
-        print_json(results)
-    return worst
+    try:
+        return analyse(spec, input=shape, variant=variant, **no_keywords(settings_of(pairs)))
+    except SpecError as error:
+        return None, error.diagnostics
+
+
+def _print_one(form: str, spec: str, network: Network | None, diagnostics: Sequence[Diagnostic]) -> None:
+    """What is printed of a spec before the next one is read."""
+    if form == "text" and diagnostics:
+        say(drawn(diagnostics))
+    if form == "text" and network is not None:
+        from specgen.views.summary import short as rounded
+
+        shapes = f"{network.input_shape} → {network.output_shape}"
+        totals = f"{network.params:,} parameters, {rounded(network.macs)} multiply-adds"
+        print(f"{printable(spec)}: {network.name}, {shapes}, {totals}")
+    if form in ("short", "github"):
+        from specgen.views import formats
+
+        for diagnostic in diagnostics:
+            print(formats.short(spec, diagnostic) if form == "short" else formats.github(diagnostic))
+
+
+def _as_json(spec: str, network: Network | None, diagnostics: Sequence[Diagnostic]) -> dict[str, Any]:
+    found = [diagnostic.as_json() for diagnostic in diagnostics]
+    result: dict[str, Any] = {"spec": spec, "ok": network is not None, "diagnostics": found}
+    return result if network is None else {**result, "network": figures(network)}

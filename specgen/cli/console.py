@@ -54,7 +54,9 @@ def exit_code(diagnostics: Sequence[Diagnostic]) -> int:
 
 
 def print_json(value: Any) -> None:
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    """Print JSON; what is not printable text stands as an escape in its strings."""
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    print("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
 
 
 def figures(network: Network) -> dict[str, Any]:
