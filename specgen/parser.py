@@ -1,17 +1,14 @@
-"""Text to syntax tree, with Lark's LALR parser."""
+"""Text to syntax tree, with the LALR tables that Lark made of the grammar."""
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable
 from functools import cache
 from typing import Any, Literal, NoReturn
 
-from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedToken
-from lark.lexer import LexerThread
-
 from specgen import syntax, tables
 from specgen.diagnostics import Diagnostic, Label, SpecError
+from specgen.lalr import END, Tables, Token, UnexpectedCharacters, UnexpectedToken
 from specgen.limits import DEFAULT_LIMITS, Limits
 from specgen.source import Source, Span
 from specgen.syntax_errors import explain, unexpected_text
@@ -34,30 +31,22 @@ def parse_expression(source: Source, limits: Limits = DEFAULT_LIMITS) -> syntax.
 def _parse(source: Source, limits: Limits, start: str) -> Any:
     _check_text(source, limits)
     try:
-        raw = list(_tokens(source.text))
+        raw = list(_tables().tokens(source.text))
     except UnexpectedCharacters as error:
-        raise unexpected_text(source, error.pos_in_stream or 0) from None
+        raise unexpected_text(source, error.offset) from None
     tokens = _filter(source, raw, limits)
-    interactive: Any = _lark().parse_interactive(start=start)
+    ended = [*tokens, Token(END, "", len(source.text), len(source.text))]
     try:
-        for token in tokens:
-            interactive.feed_token(token)
-        return interactive.feed_token(Token("$END", "", len(source.text), end_pos=len(source.text)))
+        return _tables().parse(ended, start, _METHODS)
     except UnexpectedToken as error:
-        raise explain(source, error.token, interactive.accepts(), tokens) from None
+        raise explain(source, error.token, error.accepts, tokens) from None
     except _Mistake as mistake:
         raise SpecError([mistake.diagnostic(source)]) from None
 
 
 @cache
-def _lark() -> Lark:
-    return tables.parser(_Builder())
-
-
-def _tokens(text: str) -> Iterable[Token]:
-    lexer: Any = LexerThread.from_text(_lark().parser.lexer, text)
-    tokens: Iterable[Token] = lexer.lex(None)
-    return tokens
+def _tables() -> Tables:
+    return tables.tables()
 
 
 def _check_text(source: Source, limits: Limits) -> None:
@@ -105,7 +94,7 @@ def _filter(source: Source, tokens: list[Token], limits: Limits) -> list[Token]:
                 title = f"braces and parentheses are nested more than {limits.depth} deep"
                 _refuse(source, "too-deep", title, _span(token))
             if kind == "LPAREN" and kept and kept[-1].type == "NAME" and kept[-1].end_pos == token.start_pos:
-                kept[-1] = Token.new_borrow_pos("CALLED", kept[-1].value, kept[-1])
+                kept[-1] = kept[-1]._replace(type="CALLED")
         elif kind in ("RBRACE", "RPAREN") and open_brackets:
             open_brackets.pop()
         kept.append(token)
@@ -132,7 +121,7 @@ def _span(*children: Any) -> Span:
     first, last = places[0], places[-1]
     start = first.start_pos if isinstance(first, Token) else first.span.start
     end = last.end_pos if isinstance(last, Token) else last.span.end
-    return Span(start or 0, end or 0)
+    return Span(start, end)
 
 
 class _Mistake(Exception):  # noqa: N818 (the user's, not the program's)
@@ -146,7 +135,7 @@ class _Mistake(Exception):  # noqa: N818 (the user's, not the program's)
         return Diagnostic(*self.parts, source=source)
 
 
-class _Builder(Transformer):  # type: ignore[type-arg]
+class _Builder:
     """One method for each rule of the grammar: it gets the rule's children and gives the node."""
 
     # --- statements -----------------------------------------------------------------------------
@@ -261,8 +250,8 @@ class _Builder(Transformer):  # type: ignore[type-arg]
 
     def name(self, children: list[Any]) -> syntax.Name:
         token = children[0]
-        if len(token) > LONGEST_NAME:
-            label = f"{len(token)} characters: the limit is {LONGEST_NAME}"
+        if len(token.value) > LONGEST_NAME:
+            label = f"{len(token.value)} characters: the limit is {LONGEST_NAME}"
             raise _Mistake("name-too-long", "name is too long", _span(token), label)
         return syntax.Name(token.value, _span(token))
 
@@ -270,10 +259,11 @@ class _Builder(Transformer):  # type: ignore[type-arg]
 
     def number(self, children: list[Any]) -> syntax.Number:
         token = children[0]
-        if len(token) > 40:
-            label = f"{len(token)} characters: the limit is 40"
+        text = token.value
+        if len(text) > 40:
+            label = f"{len(text)} characters: the limit is 40"
             raise _Mistake("number-too-large", "number is too long", _span(token), label)
-        value: int | float = int(token) if token.isdigit() else float(token)
+        value: int | float = int(text) if text.isdigit() else float(text)
         if value in (float("inf"),):
             raise _Mistake("number-too-large", "number is too large", _span(token), "this overflows")
         return syntax.Number(value, _span(token))
@@ -281,8 +271,8 @@ class _Builder(Transformer):  # type: ignore[type-arg]
     def sizes(self, children: list[Any]) -> syntax.TupleOf:
         token = children[0]
         items, start = [], token.start_pos
-        for digits in token.split("x"):
-            part = Token("NUMBER", digits, start, end_pos=start + len(digits))
+        for digits in token.value.split("x"):
+            part = Token("NUMBER", digits, start, start + len(digits))
             items.append(self.number([part]))
             start += len(digits) + 1
         return syntax.TupleOf(tuple(items), _span(token))
@@ -320,3 +310,7 @@ class _Builder(Transformer):  # type: ignore[type-arg]
 
 def _statements(children: list[Any]) -> tuple[Any, ...]:
     return tuple(child for child in children if not isinstance(child, Token))
+
+
+_BUILDER = _Builder()
+_METHODS = {name: getattr(_BUILDER, name) for name in vars(_Builder) if not name.startswith("_")}

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
-from lark import Token
-
 from specgen.diagnostics import Diagnostic, Label, SpecError, nearest
+from specgen.lalr import Token
 from specgen.source import Source, Span
 
 #: What a construct looks like, by the keyword that opens it.
@@ -86,9 +85,7 @@ def _matched(pattern: str, source: Source, offset: int, *, reverse: bool = False
 
 def explain(source: Source, found: Token, accepts: Collection[str], tokens: Sequence[Token]) -> SpecError:
     """The error for a token that does not belong where it stands; `accepts` are those that do."""
-    before = [
-        token for token in tokens if token.end_pos is not None and token.end_pos <= (found.start_pos or 0)
-    ]
+    before = [token for token in tokens if token.end_pos <= found.start_pos]
     if found.type == "$END":
         before = list(tokens)
     opened = _innermost(before)
@@ -211,7 +208,7 @@ def _types(before: Sequence[Token]) -> list[str]:
 
 def _without_parentheses(source: Source, word: Token) -> str:
     """How a layer that is written as a call is written: by its simple arguments, if it has no others."""
-    inside = re.match(r"\(([\w\s.,=-]*)\)", source.text[word.end_pos : (word.end_pos or 0) + 200])
+    inside = re.match(r"\(([\w\s.,=-]*)\)", source.text[word.end_pos : word.end_pos + 200])
     if inside is None:
         return f"write `{word.value} …` with spaces between the arguments"
     arguments = [part.strip().replace(" ", "") for part in inside[1].split(",")]
@@ -255,7 +252,7 @@ def _misplaced(source: Source, tokens: Sequence[Token]) -> list[Label]:
             stack.append(token)
         elif token.type == "RBRACE" and stack:
             opener = stack.pop()
-            (opened, _), (closed, column) = (source.position(one.start_pos or 0) for one in (opener, token))
+            (opened, _), (closed, column) = (source.position(one.start_pos) for one in (opener, token))
             before, indent = (
                 len(line) - len(line.lstrip()) for line in (source.line(opened), source.line(closed))
             )
@@ -301,7 +298,7 @@ def _wanted(accepts: Collection[str]) -> str:
 
 
 def _between(source: Source, first: Token, second: Token) -> str:
-    return source.text[first.end_pos or 0 : second.start_pos or 0]
+    return source.text[first.end_pos : second.start_pos]
 
 
 def _describe(token: Token) -> str:
@@ -313,11 +310,11 @@ def _describe(token: Token) -> str:
 
 
 def _place(source: Source, token: Token) -> Span:
-    if token.type != "$END" and token.start_pos is not None:
+    if token.type != "$END":
         return _span(token)
     end = len(source.text.rstrip())
     return Span(end, end + 1)
 
 
 def _span(token: Token) -> Span:
-    return Span(token.start_pos or 0, token.end_pos or 0)
+    return Span(token.start_pos, token.end_pos)

@@ -1,0 +1,143 @@
+"""Runs the tables that Lark made of the grammar: text to tokens, tokens to nodes.
+
+Lark reads the grammar and works out the tables when specgen is built (`specgen/tables.py`). Running them
+takes a loop, and importing all of Lark for that would take longer than most specs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+#: The type of the token that ends every text.
+END = "$END"
+
+
+class Token(NamedTuple):
+    """A word, number or sign of a text, and where it stands: `start_pos` is in it, `end_pos` is not."""
+
+    type: str
+    value: str
+    start_pos: int
+    end_pos: int
+
+
+class UnexpectedCharacters(Exception):  # noqa: N818 (what is in the text, not a failure of the program)
+    """Characters that begin no token, at an offset."""
+
+    def __init__(self, offset: int) -> None:
+        super().__init__(offset)
+        self.offset = offset
+
+
+class UnexpectedToken(Exception):  # noqa: N818
+    """A token that does not belong where it stands, and the types of those that do."""
+
+    def __init__(self, token: Token, accepts: frozenset[str]) -> None:
+        super().__init__(token)
+        self.token = token
+        self.accepts = accepts
+
+
+class Rule(NamedTuple):
+    """One way to make a symbol of the grammar out of `size` others.
+
+    `method` makes the node of the children that `keep` lists, in order: `i` is the child `i`, `~i` is a
+    list whose items are children, `None` is a part that was left out. Without a `method`, the node is that
+    list; with an empty one, its only child.
+    """
+
+    symbol: str
+    method: str | None
+    size: int
+    keep: list[int | None]
+
+
+@dataclass(frozen=True)
+class Tables:
+    """A grammar, ready to run.
+
+    `states` says for each state, by the type of the next token or the symbol just made, what to do: a
+    number `n` is to go on in state `n`, `~n` to reduce by rule `n`.
+    """
+
+    pattern: str
+    keywords: Mapping[str, str]
+    ignored: frozenset[str]
+    rules: list[Rule]
+    states: list[dict[str, int]]
+    starts: Mapping[str, tuple[int, int]]
+
+    @cached_property
+    def _matcher(self) -> re.Pattern[str]:
+        return re.compile(self.pattern)
+
+    def tokens(self, text: str) -> Iterator[Token]:
+        """The tokens of a text; raises `UnexpectedCharacters`."""
+        match, keywords, ignored = self._matcher.match, self.keywords, self.ignored
+        offset, end = 0, len(text)
+        while offset < end:
+            found = match(text, offset)
+            if found is None:
+                raise UnexpectedCharacters(offset)
+            kind, value = found.lastgroup or "", found[0]
+            if kind not in ignored:
+                yield Token(keywords.get(value, kind), value, offset, found.end())
+            offset = found.end()
+
+    def parse(self, tokens: Iterable[Token], start: str, methods: Mapping[str, Callable[..., Any]]) -> Any:
+        """The node of the whole text, the last token being `END`; raises `UnexpectedToken`."""
+        first, last = self.starts[start]
+        states = [first]
+        nodes: list[Any] = []
+        table, rules = self.states, self.rules
+        for token in tokens:
+            kind = token.type
+            while (action := table[states[-1]].get(kind)) is not None and action < 0:
+                symbol, method, size, keep = rules[~action]
+                children = nodes[len(nodes) - size :]
+                del states[len(states) - size :], nodes[len(nodes) - size :]
+                if method == "":
+                    nodes += children
+                else:
+                    kept = _kept(children, keep)
+                    nodes.append(kept if method is None else methods[method](kept))
+                states.append(table[states[-1]][symbol])
+            if action is None:
+                raise UnexpectedToken(token, self._accepted(states))
+            states.append(action)
+            nodes.append(token)
+        if states[-1] != last:
+            raise ValueError("the last token has to be the end")
+        return nodes[0]
+
+    def _accepted(self, states: list[int]) -> frozenset[str]:
+        """The types of token that may follow."""
+        made = {rule.symbol for rule in self.rules}
+        kinds = self.states[states[-1]].keys() - made
+        return frozenset(kind for kind in kinds if self._leads_on(list(states), kind))
+
+    def _leads_on(self, states: list[int], kind: str) -> bool:
+        """Whether a token would be taken, after the reductions that it brings about."""
+        while (action := self.states[states[-1]].get(kind)) is not None and action < 0:
+            rule = self.rules[~action]
+            del states[len(states) - rule.size :]
+            states.append(self.states[states[-1]][rule.symbol])
+        return action is not None
+
+
+def _kept(children: list[Any], keep: list[int | None]) -> list[Any]:
+    kept: list[Any] = []
+    for index in keep:
+        if index is None:
+            kept.append(None)
+        elif index < 0 and not kept:
+            kept = children[~index]  # a list that grows at its end is not copied each time
+        elif index < 0:
+            kept += children[~index]
+        else:
+            kept.append(children[index])
+    return kept
