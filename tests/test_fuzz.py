@@ -14,7 +14,9 @@ from fuzz.runner import complaint_in_time, run
 REGRESSIONS = sorted((Path(__file__).parent / "fuzz" / "regressions").glob("[a-z]*-*"))
 
 
-@pytest.mark.parametrize(("name", "count"), [("tokens", 1500), ("bytes", 1500)])
+@pytest.mark.parametrize(
+    ("name", "count"), [("tokens", 1500), ("bytes", 1500), ("programs", 30), ("broken", 250)]
+)
 def test_cases_drawn_from_a_seed_are_answered_well(name: str, count: int) -> None:
     report = run(make(name), seed=0, count=count)
     assert not report.failures, "\n\n".join(report.failures[:5])
@@ -22,7 +24,9 @@ def test_cases_drawn_from_a_seed_are_answered_well(name: str, count: int) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "count"), [("tokens", 100_000), ("bytes", 100_000)])
+@pytest.mark.parametrize(
+    ("name", "count"), [("tokens", 100_000), ("bytes", 100_000), ("programs", 2000), ("broken", 20_000)]
+)
 def test_many_cases_are_answered_well(name: str, count: int) -> None:
     report = run(make(name), seed=1, count=count)
     assert not report.failures, "\n\n".join(report.failures[:5])

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
+from fuzz.agreement import assert_one_network
 from fuzz.programs import program
-from torch import Tensor, nn
 
 import specgen
-from specgen.backends.guard import check_source
-from specgen.backends.torch import observed_shapes
 from specgen.compiler import shipped_names
 
 torch.set_num_threads(1)
@@ -34,64 +30,6 @@ def compiled(seed: int) -> specgen.Network | None:
         return specgen.compile(text=program(seed))
     except specgen.SpecError:
         return None
-
-
-def emitted_class(network: specgen.Network, text: str) -> type[nn.Module]:
-    """The class that an emitted file defines."""
-    names: dict[str, Any] = {"__name__": "emitted"}
-    exec(compile(text, "<emitted>", "exec", dont_inherit=True), names)
-    found: type[nn.Module] = names[network.name]
-    return found
-
-
-def seeded(make: Any, seed: int = 0) -> Any:
-    torch.manual_seed(seed)
-    return make()
-
-
-def assert_same_tensors(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> None:
-    """The same keys in the same order, and under each the same values, bit for bit."""
-    assert list(ours) == list(theirs)
-    for key, tensor in ours.items():
-        assert tensor.shape == theirs[key].shape, key
-        assert torch.equal(tensor.nan_to_num(), theirs[key].nan_to_num()), key
-
-
-def answers(model: nn.Module, x: Tensor) -> dict[str, Tensor]:
-    """What a model gives in eval and in train mode under one seed, and all its gradients."""
-    model = copy.deepcopy(model)
-    found = {}
-    model.eval()
-    with torch.no_grad():
-        found["eval"] = seeded(lambda: model(x.clone()))
-    model.train()
-    leaf = x.clone().requires_grad_()
-    out = seeded(lambda: model(leaf * 1.0))
-    found["train"] = out.detach()
-    out.square().sum().backward()
-    found["input"] = leaf.grad if leaf.grad is not None else torch.zeros(1)
-    for name, parameter in model.named_parameters():
-        found[name] = torch.zeros(1) if parameter.grad is None else parameter.grad
-    return {**found, **{f"after {key}": value for key, value in model.state_dict().items()}}
-
-
-def assert_one_network(network: specgen.Network) -> str:
-    """Inferred, built and emitted agree; what was emitted."""
-    text = network.emit()
-    check_source(text)
-    assert specgen.Network.model_validate_json(network.model_dump_json()).emit() == text
-
-    built = seeded(network.build)
-    x = torch.randn(2, *network.input_shape.sizes)
-    shapes = observed_shapes(network, copy.deepcopy(built).eval(), x.clone())
-    assert shapes == {layer.name: layer.output.sizes for layer in network.layers}
-    assert sum(parameter.numel() for parameter in built.parameters()) == network.params
-
-    emitted = seeded(emitted_class(network, text))
-    assert_same_tensors(built.state_dict(), emitted.state_dict())
-    assert list(dict(built.named_parameters())) == list(dict(emitted.named_parameters()))
-    assert_same_tensors(answers(built, x), answers(emitted, x))
-    return text
 
 
 def check_seeds(seeds: range) -> None:

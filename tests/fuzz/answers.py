@@ -28,6 +28,7 @@ class Answer:
     complaint: str | None = None
     summary: str = ""
     network: Network | None = None
+    errors: tuple[Diagnostic, ...] = ()
 
 
 def answer(ask: Callable[[], tuple[Network, list[Diagnostic]]]) -> Answer:
@@ -48,7 +49,8 @@ def answer(ask: Callable[[], tuple[Network, list[Diagnostic]]]) -> Answer:
     took = time.process_time() - began
     if not wrong and took > PATIENCE:
         wrong = f"it took {took:.1f} s"
-    return Answer(wrong or None, _summary(found, network), network)
+    errors = tuple(one for one in found if one.severity == "error")
+    return Answer(wrong or None, _summary(found, network), network, errors)
 
 
 def answer_text(text: str) -> Answer:

@@ -12,7 +12,7 @@ _WHERE = {
     "bytes": ("texts", "Bytes"),
     "tokens": ("texts", "Tokens"),
     "programs": ("agreement", "Programs"),
-    "broken": ("broken", "Broken"),
+    "broken": ("broken", "Breaker"),
     "injection": ("injection", "Injection"),
     "layers": ("layers", "Layers"),
 }

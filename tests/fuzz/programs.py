@@ -55,6 +55,16 @@ INITS = (
 )
 
 
+#: Values that a caller may give the params, besides those that the spec gives them.
+OTHER_VALUES: dict[str, tuple[object, ...]] = {
+    "width": (4, 8, 12, 16),
+    "rate": (0.1, 0.0, 0.25),
+    "deep": (True, False),
+    "act": ("relu", "silu", "hardswish"),
+    "num_classes": (2, 7, 1),
+}
+
+
 @dataclass(frozen=True)
 class BlockForm:
     """A block that has been written: how it is used, and what it does to what arrives."""
@@ -646,7 +656,16 @@ class Generator:
             place = replace(place, words=("act",))
         if self.one_in(3):
             self.line(f"param num_classes = {self.random.choice((3, 5, 10))}")
+        for _ in range(self.random.choice((0, 0, 1, 2))):
+            self._variant()
         return place
+
+    def _variant(self) -> None:
+        """A variant that sets some of the params, each to a value that it may have."""
+        names = [line.split()[1] for line in self.lines if line.startswith("param ")]
+        chosen = [name for name in names if self.one_in(2)]
+        settings = [f"{name}={str(self.random.choice(OTHER_VALUES[name])).lower()}" for name in chosen]
+        self.line(" ".join([f"variant {self.fresh('Variant_')}", *settings]))
 
     def _stem(self, place: Place) -> Place:
         if place.divisor != 4 or self.one_in(2):
