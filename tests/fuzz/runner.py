@@ -8,6 +8,7 @@ import random
 import re
 import signal
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -78,6 +79,8 @@ def complaint_in_time(kind: Kind[Any], case: Any) -> str | None:
     try:
         with _alarm(kind.longest):
             return kind.complaint(case)
+    except Exception:
+        return traceback.format_exc(limit=-6)
     except Hangs:
         return f"no answer after {kind.longest:.0f} s"
 

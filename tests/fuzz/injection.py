@@ -1,0 +1,406 @@
+"""Strings that mean something elsewhere, through every slot that takes text from outside.
+
+Nothing of them runs, nothing that cannot be printed is printed, no line of what is printed is theirs, and a
+file that is emitted has the same syntax tree as for a harmless word.
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import contextlib
+import io
+import json
+import os
+import random
+import tempfile
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+import specgen
+from specgen import cli
+from specgen.backends.guard import check_source
+from specgen.backends.weights import WeightsError
+from specgen.compiler import analyse
+from specgen.diagnostics import SpecError
+from specgen.ir import Network
+
+from .answers import answer
+from .kind import Kind
+
+#: What code in a payload would leave behind if it ran.
+MARK = "SPECGEN_FUZZ_RAN"
+
+_RUN = f"__import__('builtins').__dict__.__setitem__('{MARK}', 1)"
+
+PAYLOADS = (
+    # Python
+    _RUN, f"\n{_RUN}\n", f'"""\n{_RUN}\n"""', f"'''; {_RUN} #", f"\\\"\"\"\n{_RUN}\n", f"1; {_RUN}",
+    f"[{_RUN}]", f"lambda: {_RUN}", f"\\N{{LATIN SMALL LETTER A}}\n{_RUN}", '"""', "'''", '"', "'",
+    "\\", "\\\"\"\"",
+    "#!/usr/bin/python\n", "# -*- coding: utf-7 -*-", "# coding: rot13", "from __future__ import braces",
+    "__class__", "__init__", "self", "super", "nn", "torch", "Tensor", "None", "True", "lambda", "exec",
+    "eval",
+    "os.system('id')", "getattr(x, 'y')", "a.b.c", "x" * 600,
+    # templates and formats
+    "{{ 7*7 }}", "{% raw %}", "{{ self.__init__.__globals__ }}", "{#", "%}", "{0.__class__}",
+    "{x!r:>{y}}", "%s%n%d",
+    "${7*7}", "$(id)", "`id`", "<% x %>", "{", "}", "{}", "[bold red]x[/]", "[link=http://x]y[/link]",
+    "[/]",
+    # terminals and Unicode
+    "\x1b[31mred", "\x1b]0;title\x07", "\x1b[2J\x1b[H", "\x9b31m", "\x07", "\x08\x08", "\r", "\r\n",
+    "\x00", "\x7f",
+    "\u202eevil", "\u2066x\u2069", "\u200b", "\ufeff", "\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\ud800",
+    "ｆｕｌｌ", "ﬁ", "ℌ", "é", "e\u0301", "漢字", "😀", "ᵢₙ", "١٢", "\U000e0041", "\xad", "а",
+    # other lines of what is printed
+    "\nerror[forged]: x", "\n  --> a.spec:1:1", "\n::error file=a::x", "::error::x",
+    "::set-output name=a::b",
+    "%0A::error::x", ",title=x::y", "]]>", "</script><script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "&lt;", "javascript:alert(1)", "| a | b |", "](http://x)", "<!--", "'; DROP TABLE x; --", "' OR '1'='1",
+    '{"a": 1}', '","x":"', "\\u0022", "\\x41", "\\n", "\\",
+    # paths and options
+    "../../../etc/passwd", "/etc/passwd", "..\\..\\x", "C:\\x", "file:///etc/passwd", "~", "~root", "-",
+    "--help",
+    "-o", "--set", "/dev/zero", "/dev/stdin", "con", "nul.txt", ".", "..", "a/b", "a\\b", " ", "", "*",
+    "?", "a b",
+    # numbers
+    "9" * 400, "-1", "1e999", "nan", "inf", "0x10", "1_000", "1j", "--1", "1.", "0" * 50, "3x" * 100 + "3",
+)  # fmt: skip
+
+
+@dataclass
+class Injected:
+    """A payload in a slot, or in two."""
+
+    slot: str
+    payload: str
+
+
+#: A spec with every place that text goes in, by the name of the slot.
+PLACES = {
+    "description": "# {}\nnetwork N\ninput 3x8x8\nconv 4\n",
+    "comment": "network N\ninput 3x8x8\nconv 4 # {}\n",
+    "last comment": "network N\ninput 3x8x8\nconv 4\n# {}",
+    "network": "network {}\ninput 3x8x8\nconv 4\n",
+    "param": "param {} = 4\ninput 3x8x8\nconv 4\n",
+    "param's value": "param width = {}\ninput 3x8x8\nconv 4\n",
+    "variant": "param width = 4\nvariant {} width=8\ninput 3x8x8\nconv width\n",
+    "let": "input 3x8x8\nlet {} = 4\nconv 4\n",
+    "label": "input 3x8x8\n{}: conv 4\n",
+    "group": "input 3x8x8\n{}: {{ conv 4 }}\n",
+    "block": "input 3x8x8\nblock {}() {{ conv 4 }}\n",
+    "used block": "input 3x8x8\nblock {0}() {{ conv 4 }}\n{0}\n",
+    "argument": "input 3x8x8\nblock b({}) {{ conv 4 }}\n",
+    "layer": "input 3x8x8\n{} 4\n",
+    "option": "input 3x8x8\nconv 4 {}=3\n",
+    "value": "input 3x8x8\nconv 4 k={}\n",
+    "flag": "input 3x8x8\nconv 4 {}\n",
+    "function": "input 3x8x8\nconv {}(4, 4)\n",
+    "init": "input 3x8x8\ninit conv {}\nconv 4\n",
+    "input": "input {}\nconv 4\n",
+    "expect": "input 3x8x8\nconv 4\nexpect {}\n",
+    "condition": "input 3x8x8\nif in == {} {{ conv 4 }}\n",
+    "anywhere": "input 3x8x8\n{}\nconv 4\n",
+    "silenced": "input 3x8x8\nconv 4 # ok: {}\n",
+}
+
+#: A spec that takes all that comes by Python or by the command line.
+TAKING = (
+    "# A network.\nnetwork Net\nparam width = 4\nparam act = relu\nvariant Wide width=8\ninput 3x8x8\n"
+    "conv width act=act\nstem: { conv 4 }\nfc 2\n"
+)
+
+
+class Injection(Kind[Injected]):
+    """Payloads, alone, joined or inside a word, through each slot."""
+
+    name = "injection"
+    ending = ".json"
+
+    def __init__(self) -> None:
+        self.tally: Counter[str] = Counter()
+        self.slots: dict[str, Callable[[str], str]] = {
+            **{f"text: {place}": _in_text(place) for place in PLACES},
+            "python: param": _python_param, "python: word": _python_word, "python: input": _python_input,
+            "python: variant": _python_variant, "python: source": _python_source,
+            "json": _json, "weights": _weights,
+            **{f"command: {name}": _command(name) for name in COMMANDS},
+            "file name: check": _file_name("check"), "file name: emit": _file_name("emit"),
+        }  # fmt: skip
+
+    def draw(self, chance: random.Random) -> Injected:
+        payload = chance.choice(PAYLOADS)
+        match chance.randrange(6):
+            case 0:
+                payload = f"a{payload}b"
+            case 1:
+                payload += chance.choice(PAYLOADS)
+            case 2:
+                at = chance.randrange(len(payload) + 1)
+                payload = payload[:at] + chance.choice(PAYLOADS)[:30] + payload[at:]
+        return Injected(chance.choice(list(self.slots)), payload)
+
+    def complaint(self, case: Injected) -> str | None:
+        with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder), warnings.catch_warnings():
+            warnings.simplefilter("ignore", specgen.SpecWarning)
+            found = self.slots[case.slot](case.payload)
+            left = os.listdir(folder)
+        if hasattr(builtins, MARK):
+            delattr(builtins, MARK)
+            return "it ran"
+        if left and not case.slot.startswith("file name"):
+            return f"it left {left}"
+        self.tally["accepted" if found == "accepted" else "refused"] += 1
+        return None if found in ("", "accepted") else f"{case.slot}: {found}"
+
+    def dump(self, case: Injected) -> bytes:
+        return (json.dumps(asdict(case)) + "\n").encode("ascii")
+
+    def load(self, data: bytes) -> Injected:
+        return Injected(**json.loads(data))
+
+
+# --- what may come back ------------------------------------------------------------------------------
+
+
+def _answered(ask: Callable[[], Any]) -> str:
+    """What is wrong with the answer to a call: `accepted` if it was taken, and is emitted as it should be."""
+    found = answer(ask)
+    if found.complaint:
+        return found.complaint
+    return _emitted(found.network) if found.network is not None else ""
+
+
+def _emitted(network: Network) -> str:
+    text = network.emit()
+    check_source(text)
+    if not all(char.isprintable() or char == "\n" for char in text):
+        return f"it emits what cannot be printed: {text[:300]!r}"
+    if MARK in _without_docstrings(text):
+        return f"it emits code from outside: {text[:2000]}"
+    return "accepted"
+
+
+def _without_docstrings(text: str) -> str:
+    """The syntax tree of a module without its docstrings and comments."""
+    tree = ast.parse(text)
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and body and isinstance(body[0], ast.Expr):
+            del body[0]
+    return ast.dump(tree)
+
+
+@cache
+def _harmless(place: str) -> str:
+    network, _ = analyse(text=PLACES[place].format("harmless"))
+    return _without_docstrings(network.emit())
+
+
+def _in_text(place: str) -> Callable[[str], str]:
+    def ask(payload: str) -> str:
+        text = PLACES[place].format(payload)
+        found = _answered(lambda: analyse(text=text))
+        if found == "accepted" and place in ("description", "comment", "last comment", "silenced"):
+            only_comment = len(payload.splitlines()) <= 1
+            network, _ = analyse(text=text)
+            if only_comment and _without_docstrings(network.emit()) != _harmless(place):
+                return f"a comment changes what is emitted: {network.emit()}"
+        return found
+
+    return ask
+
+
+def _python_param(payload: str) -> str:
+    return _answered(lambda: analyse(text=TAKING, **{payload: 1})) if _is_new(payload) else ""
+
+
+def _is_new(name: str) -> bool:
+    return name not in ("source", "text", "input", "variant", "limits")
+
+
+def _python_word(payload: str) -> str:
+    return _answered(lambda: analyse(text=TAKING, act=payload))
+
+
+def _python_input(payload: str) -> str:
+    return _answered(lambda: analyse(text=TAKING, input=payload))
+
+
+def _python_variant(payload: str) -> str:
+    return _answered(lambda: analyse(text=TAKING, variant=payload))
+
+
+def _python_source(payload: str) -> str:
+    return _answered(lambda: analyse(payload)) if _is_no_file(payload) else ""
+
+
+def _is_no_file(payload: str) -> bool:
+    """Whether a payload, taken for a path, names nothing that exists; and is not standard input."""
+    try:
+        return payload != "-" and not os.path.exists(payload)
+    except ValueError:
+        return True
+
+
+# --- JSON and weights --------------------------------------------------------------------------------
+
+
+@cache
+def _as_json() -> str:
+    return analyse(text=TAKING)[0].model_dump_json()
+
+
+def _json(payload: str) -> str:
+    """A network as JSON with one of its texts, or a key, replaced."""
+    chance = random.Random(repr(payload))
+    whole = json.loads(_as_json())
+    places: list[tuple[Any, Any]] = []
+
+    def collect(node: Any) -> None:
+        for key, value in list(node.items() if isinstance(node, dict) else enumerate(node)):
+            if isinstance(value, str) or chance.randrange(6) == 0:
+                places.append((node, key))
+            if isinstance(value, (dict, list)):
+                collect(value)
+
+    collect(whole)
+    node, key = chance.choice(places)
+    if isinstance(node, dict) and chance.randrange(4) == 0:
+        node[payload] = node.pop(key)
+    else:
+        node[key] = payload
+    try:
+        network = Network.model_validate_json(json.dumps(whole))
+    except (ValidationError, SpecError) as error:
+        shown = str(error)
+        return "" if shown else "an error without a text"
+    return _emitted(network)
+
+
+def _weights(payload: str) -> str:
+    """A key of a state dict, in Python and in a file."""
+    import torch
+
+    network, _ = analyse(text=TAKING)
+    state = dict(network.build().state_dict())
+    state[payload] = torch.zeros(1)
+    for weights in (state, _saved(state)):
+        if weights is None:
+            continue
+        try:
+            network.build(weights=weights)
+            return "a key too many is taken"
+        except WeightsError as error:
+            if not _clean(str(error)):
+                return f"not printable: {str(error)[:300]!r}"
+        finally:
+            if isinstance(weights, str):
+                os.unlink(weights)
+    return ""
+
+
+def _saved(state: dict[str, Any]) -> str | None:
+    from safetensors.torch import save_file
+
+    try:
+        save_file(state, "weights.safetensors")
+    except Exception:  # the library's own: it does not take every key
+        return None
+    return "weights.safetensors"
+
+
+# --- the command line --------------------------------------------------------------------------------
+
+#: Arguments, with the payload where `{}` is; `SPEC` is the spec that takes all.
+COMMANDS: dict[str, list[str]] = {
+    "--set name": ["check", "SPEC", "--set", "{}=1"],
+    "--set value": ["check", "SPEC", "--set", "width={}"],
+    "--set word": ["emit", "SPEC", "--set", "act={}"],
+    "--set": ["check", "SPEC", "--set", "{}"],
+    "--input": ["check", "SPEC", "--input", "{}"],
+    "--variant": ["check", "SPEC", "--variant", "{}"],
+    "--json": ["check", "SPEC", "--json", "--variant", "{}"],
+    "github": ["check", "SPEC", "--format", "github", "--variant", "{}"],
+    "sarif": ["check", "SPEC", "--format", "sarif", "--variant", "{}"],
+    "short": ["check", "SPEC", "--format", "short", "--set", "width={}"],
+    "command": ["{}"],
+    "option": ["check", "SPEC", "--{}"],
+    "explain": ["explain", "{}"],
+    "layers": ["layers", "{}"],
+}
+
+
+def _command(name: str) -> Callable[[str], str]:
+    def ask(payload: str) -> str:
+        if "\x00" in payload or any("\ud800" <= char <= "\udfff" for char in payload):
+            return ""  # no operating system passes these on
+        with _spec("spec.spec") as path:
+            parts = [path if part == "SPEC" else part.replace("{}", payload) for part in COMMANDS[name]]
+            return _ran(parts)
+
+    return ask
+
+
+def _file_name(command: str) -> Callable[[str], str]:
+    def ask(payload: str) -> str:
+        try:
+            with _spec(payload.replace("/", "∕")[:80] + ".spec", wrong=len(payload) % 2 == 0) as path:
+                form = ("text", "short", "github", "sarif", "json")[len(payload) % 5]
+                options = ["--format", form] if command == "check" else []
+                return _ran([command, f"./{path}", *options])
+        except (OSError, ValueError):
+            return ""  # the file system has no such name
+
+    return ask
+
+
+@contextlib.contextmanager
+def _spec(name: str, wrong: bool = False) -> Any:
+    Path(name).write_text(TAKING + "conv 8 kernl=3\n" * wrong, encoding="utf-8")
+    try:
+        yield name
+    finally:
+        os.unlink(name)
+
+
+#: How a line begins that only a payload could have written.
+FORGED = ("error[forged]", "::set-output", "::error::x", "::error file=a::", "  --> a.spec:1:1")
+
+
+def _ran(arguments: list[str]) -> str:
+    """What is wrong with what a command says."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="\n") for _ in range(2))
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = cli.main(arguments)
+        out.flush()
+        err.flush()
+    printed = out.buffer.getvalue().decode()  # type: ignore[attr-defined]
+    said = printed + err.buffer.getvalue().decode()  # type: ignore[attr-defined]
+    if code not in (0, 1, 2):
+        return f"exit code {code}: {said[-1000:]}"
+    if not _clean(said):
+        return f"not printable: {said[:1000]!r}"
+    if len(said) > 300_000:
+        return f"it says {len(said)} characters"
+    forged = [
+        line for line in said.split("\n") if line.startswith(("error[forged]", "::set-output", "::error::x"))
+    ]
+    if forged or (said.count("\n::") > 6):
+        return f"a line from outside: {forged[:1]}"
+    if arguments[0] == "emit" and code == 0:
+        check_source(printed)
+        return "it emits code from outside" if MARK in _without_docstrings(printed) else "accepted"
+    return "accepted" if code == 0 else ""
+
+
+def _clean(said: str) -> bool:
+    return all(char.isprintable() or char in "\n\t" for char in said)
