@@ -22,12 +22,14 @@ if TYPE_CHECKING:
     from specgen.layers.registry import register_layer
     from specgen.limits import Limits
     from specgen.shape import Shape
+    from specgen.views.difference import Difference, diff
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "Call": "specgen.layers.base",
     "Diagnostic": "specgen.diagnostics",
+    "Difference": "specgen.views.difference",
     "Layer": "specgen.layers.base",
     "Limits": "specgen.limits",
     "ListedSpec": "specgen.compiler",
@@ -38,6 +40,7 @@ _HOMES = {
     "SpecWarning": "specgen.compiler",
     "WeightsError": "specgen.backends.weights",
     "compile": "specgen.compiler",
+    "diff": "specgen.views.difference",
     "list_specs": "specgen.compiler",
     "load": "specgen.compiler",
     "register_layer": "specgen.layers.registry",
@@ -46,6 +49,7 @@ _HOMES = {
 __all__ = [
     "Call",
     "Diagnostic",
+    "Difference",
     "Layer",
     "Limits",
     "ListedSpec",
@@ -56,6 +60,7 @@ __all__ = [
     "SpecWarning",
     "WeightsError",
     "compile",
+    "diff",
     "list_specs",
     "load",
     "register_layer",

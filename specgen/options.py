@@ -8,6 +8,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
+from specgen import arithmetic
 from specgen.layers import registry
 from specgen.layers.base import Layer
 
@@ -76,3 +77,36 @@ def written(value: Any) -> str:
     if isinstance(value, (tuple, list)):
         return f"({', '.join(map(written, value))})"
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+#: Options that say how a layer is computed and not what it computes.
+EXECUTION = frozenset(("inplace",))
+
+
+def short_name(layer: type[Layer], option: str) -> str:
+    """The shortest name of an option: `k` for `kernel_size`."""
+    return min((name for name, meant in layer.short.items() if meant == option), key=len, default=option)
+
+
+def as_line(layer: Layer) -> str:
+    """A layer as a spec's line says it, with what is not at its default: `conv 64 k=7 s=2 nobias`."""
+    shown = {
+        name: getattr(layer, name)
+        for name, field in type(layer).model_fields.items()
+        if name not in EXECUTION and (field.is_required() or getattr(layer, name) != field.default)
+    }
+    return line_with(type(layer), shown)
+
+
+def line_with(kind: type[Layer], values: Mapping[str, Any]) -> str:
+    """A layer's word with some options, in the shortest form that a spec has for each."""
+    words = {meant: flag for flag, meant in flags(kind).items()}
+    first = [name for name in kind.positional if name in values]
+    parts = [kind.word, *(written(arithmetic.plain(values[name])) for name in first)]
+    for name in kind.model_fields:
+        if name not in values or name in first:
+            continue
+        value = arithmetic.plain(values[name])
+        flag = words.get((name, value)) if isinstance(value, bool) else None
+        parts.append(flag or f"{short_name(kind, name)}={written(value)}")
+    return " ".join(parts)

@@ -21,6 +21,7 @@ from specgen.source import printable
 COMMANDS = {
     "build": ("build", "build"),
     "check": ("check", "check"),
+    "diff": ("diff", "diff"),
     "emit": ("emit", "emit"),
     "explain": ("explain", "explain"),
     "layers": ("catalogue", "layers"),

@@ -106,9 +106,22 @@ class Layer(BaseModel):
         """The learned tensors by name, with their shapes."""
         return {}
 
+    def buffers(self, x: Shape) -> dict[str, tuple[int, ...]]:
+        """The tensors that are kept with the weights and not learned, by name, with their shapes."""
+        return {}
+
     def macs(self, x: Shape) -> int:
         """Multiply-adds of convolutions and matrix products, bias left out."""
         return 0
+
+    def settled(self, x: Shape) -> dict[str, Any]:
+        """The options as an input of shape `x` settles them: `half` and `none` as the numbers they stand for.
+
+        Layers of one kind with the same settled options do the same.
+        """
+        return {
+            name: collapse(value) if isinstance(value, tuple) and value else value for name, value in self
+        }
 
     @property
     def may_overwrite(self) -> bool:

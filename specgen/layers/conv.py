@@ -1,7 +1,7 @@
 """Convolutions: `conv`, `dwconv`, `deconv`."""
 
 from math import prod
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from specgen.layers.base import (
     Argument,
@@ -89,6 +89,10 @@ class Convolution(Layer):
 
     def macs(self, x: Shape) -> int:
         return prod(self.parameters(x)["weight"]) * self.infer(x).positions
+
+    def settled(self, x: Shape) -> dict[str, Any]:
+        padding = self.padding if self.padding == "same" else collapse(self._padding(x))
+        return {**super().settled(x), "padding": padding}
 
     def _axes(self, x: Shape) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
         return (

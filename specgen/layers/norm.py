@@ -22,6 +22,13 @@ class Norm(Layer):
         return {name: (x.channels,) for name, there in present.items() if there}
 
 
+def running_statistics(x: Shape, tracked: bool) -> dict[str, tuple[int, ...]]:
+    """What a norm that tracks its statistics keeps: a mean and a variance per channel, and a count."""
+    if not tracked:
+        return {}
+    return {"running_mean": (x.channels,), "running_var": (x.channels,), "num_batches_tracked": ()}
+
+
 @register_layer
 class BatchNorm(Norm):
     """Batch normalisation over each channel (`nn.BatchNorm1d`, `2d`, `3d`)."""
@@ -45,6 +52,9 @@ class BatchNorm(Norm):
 
     def parameters(self, x: Shape) -> dict[str, tuple[int, ...]]:
         return self.affine_parameters(x, self.affine, self.affine)
+
+    def buffers(self, x: Shape) -> dict[str, tuple[int, ...]]:
+        return running_statistics(x, self.track_running_stats)
 
 
 @register_layer
@@ -144,6 +154,9 @@ class InstanceNorm(Norm):
 
     def parameters(self, x: Shape) -> dict[str, tuple[int, ...]]:
         return self.affine_parameters(x, self.affine, self.affine)
+
+    def buffers(self, x: Shape) -> dict[str, tuple[int, ...]]:
+        return running_statistics(x, self.track_running_stats)
 
 
 @register_layer

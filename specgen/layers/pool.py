@@ -1,6 +1,6 @@
 """Pooling: `maxpool`, `avgpool`, `adaptive_avgpool`, `adaptive_maxpool`, `gap`."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from specgen.layers.base import Argument, Call, Layer, Refusal, need_map, need_sizes, per_axis, unless
 from specgen.layers.fields import Absent, Axes, Either, Flag, Whole
@@ -50,6 +50,10 @@ class WindowPool(Layer):
         if self.stride is not None:
             keywords |= unless(kernel, stride=stride)
         return Call(f"{self.torch_name}{x.rank}d", (), {**keywords, **self.options(x)})
+
+    def settled(self, x: Shape) -> dict[str, Any]:
+        settled = super().settled(x)
+        return {**settled, "stride": settled["kernel_size"] if self.stride is None else settled["stride"]}
 
     def options(self, x: Shape) -> dict[str, Argument]:
         """The keywords behind the kernel and the stride."""

@@ -1,0 +1,78 @@
+"""`specgen diff`: what changed between two networks."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+
+import click
+
+from specgen.cli.arguments import complete_spec, network_of
+from specgen.cli.console import OK, WRONG, print_json
+
+_EPILOG = """
+One spec with two settings is compared with itself: `specgen diff net.spec --to-set width=64`.
+
+With git: `git show HEAD~1:net.spec | specgen diff - net.spec`.
+"""
+
+
+@click.command(epilog=_EPILOG)
+@click.argument("old", metavar="OLD", shell_complete=complete_spec)
+@click.argument("new", metavar="[NEW]", required=False, shell_complete=complete_spec)
+@click.option("--set", "pairs", multiple=True, metavar="NAME=VALUE", help="Set a param of OLD and of NEW.")
+@click.option(
+    "--to-set", "new_pairs", multiple=True, metavar="NAME=VALUE", help="Set a param of NEW alone, last."
+)
+@click.option("--variant", metavar="NAME", help="Take a variant of OLD and of NEW.")
+@click.option("--to-variant", "new_variant", metavar="NAME", help="Take a variant of NEW instead.")
+@click.option("--input", "shape", metavar="SHAPE", help="Replace the input of both, e.g. 3x32x32.")
+@click.option("--to-input", "new_shape", metavar="SHAPE", help="Replace the input of NEW instead.")
+@click.option("--exit-code", "with_code", is_flag=True, help="Exit with 1 if something changed.")
+@click.option("--markdown", is_flag=True, help="Print Markdown, for a review comment.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def diff(
+    old: str, new: str | None, pairs: Sequence[str], new_pairs: Sequence[str], variant: str | None,
+    new_variant: str | None, shape: str | None, new_shape: str | None, with_code: bool, markdown: bool,
+    as_json: bool,
+) -> int:  # fmt: skip
+    """Say what changed from OLD to NEW, in the architecture and not in the text. Imports no torch.
+
+    Each is a file, the name of a shipped spec or variant, or - for standard input.
+    """
+    from specgen.comparison import compare
+    from specgen.views.difference import Difference
+
+    if new is None and not (new_pairs or new_variant or new_shape):
+        raise click.UsageError("name a second spec, or say what is different: `--to-set NAME=VALUE`")
+    if old == new == "-":
+        raise click.UsageError("only one of the specs can come from standard input")
+    if old == "-" and new is None:
+        raise click.UsageError("standard input can be read once; to compare it with itself, save it first")
+    if markdown and as_json:
+        raise click.UsageError("give either --json or --markdown")
+    before = network_of(old, pairs, shape, variant, as_json)
+    named = {pair.partition("=")[0].strip() for pair in new_pairs}
+    kept = [pair for pair in pairs if pair.partition("=")[0].strip() not in named]
+    after = network_of(
+        old if new is None else new, [*kept, *new_pairs], new_shape or shape, new_variant or variant, as_json
+    )
+    titles = (
+        _title(old, pairs, variant, shape),
+        _title(new or old, [*kept, *new_pairs], new_variant or variant, new_shape or shape),
+    )
+    found = Difference(compare(before, after), *titles)
+    if as_json:
+        print_json(found.as_json())
+    elif markdown:
+        print(found.markdown())
+    else:
+        print(found.text(max(40, min(88, shutil.get_terminal_size((88, 24)).columns))))
+    return WRONG if with_code and not found.same else OK
+
+
+def _title(spec: str, pairs: Sequence[str], variant: str | None, shape: str | None) -> str:
+    """What a side is called: the spec as it was given, with its settings."""
+    given = [*([variant] if variant else []), *([f"input {shape}"] if shape else []), *pairs]
+    name = "standard input" if spec == "-" else spec
+    return f"{name} ({', '.join(given)})" if given else name
