@@ -11,7 +11,6 @@ from specgen.diagnostics import Diagnostic, Label, SpecError
 from specgen.lalr import END, Tables, Token, UnexpectedCharacters, UnexpectedToken
 from specgen.limits import DEFAULT_LIMITS, Limits
 from specgen.source import Source, Span
-from specgen.syntax_errors import explain, unexpected_text
 
 #: Characters of a name.
 LONGEST_NAME = 200
@@ -33,12 +32,16 @@ def _parse(source: Source, limits: Limits, start: str) -> Any:
     try:
         raw = list(_tables().tokens(source.text))
     except UnexpectedCharacters as error:
+        from specgen.text_errors import unexpected_text  # most texts need no such words
+
         raise unexpected_text(source, error.offset) from None
     tokens = _filter(source, raw, limits)
     ended = [*tokens, Token(END, "", len(source.text), len(source.text))]
     try:
         return _tables().parse(ended, start, _METHODS)
     except UnexpectedToken as error:
+        from specgen.syntax_errors import explain
+
         raise explain(source, error.token, error.accepts, tokens) from None
     except _Mistake as mistake:
         raise SpecError([mistake.diagnostic(source)]) from None

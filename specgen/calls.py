@@ -1,0 +1,77 @@
+"""Another library's call as a line of a spec: `Conv2d(3, 64, 3)` is `conv 64 k=3`."""
+
+from __future__ import annotations
+
+import re
+
+from specgen.diagnostics import SpecError
+from specgen.source import Source
+from specgen.vocabulary import ELSEWHERE, INFERRED, SIZES
+
+#: What the values by position are, layer by layer, in the order of other libraries.
+_WINDOW = ("k", "s", "p")
+_ORDER = {
+    "conv": ("", *_WINDOW), "deconv": ("", *_WINDOW), "dwconv": _WINDOW, "maxpool": _WINDOW,
+    "avgpool": _WINDOW, "fc": ("",), "linear": ("",),
+}  # fmt: skip
+#: PyTorch's classes that take what arrives in front of the size, or as the only value.
+_IN_FIRST = re.compile(r"(?:Conv|ConvTranspose)[123]d|Linear")
+_IN_ALONE = re.compile(r"(?:BatchNorm|InstanceNorm)[123]d|LayerNorm|RMSNorm|PReLU")
+_LONGEST = 200
+
+
+def line_for(call: str) -> str:
+    """The line that a call stands for, if there is one that is right; nothing otherwise."""
+    parts = re.match(r"([A-Za-z_]\w*)\s*\((.*)\)", call[:_LONGEST].partition("\n")[0])
+    if parts is None:
+        return ""
+    word = ELSEWHERE.get(parts[1].casefold(), parts[1])
+    given = [_words(part) for part in _split(parts[2])]
+    values = [value for name, value in given if not name]
+    if _IN_ALONE.fullmatch(parts[1]):
+        values = []
+    elif _IN_FIRST.fullmatch(parts[1]) and len(values) > 1:
+        values = values[1:]
+    order = _ORDER.get(word, ("",) * len(values))
+    if len(values) > len(order):
+        return ""
+    line = [word, *(f"{name}={value}" if name else value for name, value in zip(order, values, strict=False))]
+    for name, value in given:
+        if name in SIZES:
+            line.insert(1, value)
+        elif name and name not in INFERRED:
+            line.append(f"{ELSEWHERE.get(name.casefold(), name)}={value}")
+    written = " ".join(line)
+    return written if _is_right(written) else ""
+
+
+def _split(arguments: str) -> list[str]:
+    """Arguments at their commas, those in parentheses left alone."""
+    parts, depth = [""], 0
+    for char in arguments:
+        depth += (char in "([") - (char in ")]")
+        if char == "," and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += char
+    return [part.strip() for part in parts if part.strip()]
+
+
+def _words(argument: str) -> tuple[str, str]:
+    """An argument's name, if it has one, and its value as a spec writes it."""
+    name, sign, value = argument.partition("=")
+    name, value = (name.strip(), value) if sign else ("", argument)
+    value = value.strip().strip("\"'").replace("[", "(").replace("]", ")")
+    return name, {"True": "true", "False": "false", "None": "none"}.get(value, value)
+
+
+def _is_right(line: str) -> bool:
+    """Whether a line is a statement of the language, with words that are known."""
+    from specgen.parser import parse
+    from specgen.resolve import resolve
+
+    source = Source(f"input 8x32x32\n{line}\n")
+    try:
+        return not resolve(source, parse(source))
+    except (SpecError, RecursionError):
+        return False

@@ -1,0 +1,188 @@
+"""Text that is not made of the language's words: odd signs, odd words, and other languages."""
+
+from __future__ import annotations
+
+import re
+from unicodedata import normalize
+
+from specgen.diagnostics import Diagnostic, Label, SpecError
+from specgen.source import Source, Span
+
+#: What is meant by a sign that the language does not have.
+_SIGNS = {
+    "&": "conditions are written with `and`, `or`, `not` and `!=`",
+    "!": "conditions are written with `and`, `or`, `not` and `!=`",
+    "^": "there is no power: multiply",
+    "[": "a tuple is written in parentheses: `(3, 5)`",
+    "]": "a tuple is written in parentheses: `(3, 5)`",
+    "\\": "a line goes on by itself inside parentheses and braces",
+    "$": "a name stands for its value without a sign in front",
+    "@": "what belongs to a layer stands on its line: `conv 64 bn relu`",
+    "~": "conditions are written with `not`",
+    "?": "a size that is not known is a param: `param size = 224`, `input (3, size, size)`",
+    "→": "layers follow each other line by line, or with `;`",
+    "≥": "write `>=`",
+    "≤": "write `<=`",
+    "≠": "write `!=`",
+    "·": "multiply with `*`",
+    "⋅": "multiply with `*`",
+    "∗": "multiply with `*`",
+    "÷": "divide with `/` or `//`",
+}
+_QUOTES = {'"': '"', "'": "'", "“": "”", "”": "”", "„": "“", "‘": "’", "’": "’", "«": "»", "`": "`"}
+_DASHES = "‐‑‒–—−"
+
+#: How a line of another language looks, what that is, and what a spec has instead.
+_ELSEWHERE = (
+    (r"\s*</?[A-Za-z!?]", "XML, not a spec", "a spec lists layers, one on a line: `conv 64 k=3`"),
+    (r'\s*[{\[]?\s*"\w+"\s*:', "JSON, not a spec", "a spec lists layers, one on a line: `conv 64 k=3`"),
+    (
+        r"\s*\[\w+\]\s*$",
+        "a section of a configuration, not a spec",
+        "a named group is `features: { conv 64; M }`",
+    ),
+    (
+        r"\s*-{3}\s*$|\s*- \w+",
+        "YAML, not a spec",
+        "a spec lists layers without a dash, one on a line: `conv 64 k=3`",
+    ),
+    (
+        r"\s*\w+\s*\{\s*\w+\s*:\s*[\"\w]",
+        "a prototxt, not a spec",
+        "a layer has a line, and its options are name=value: `conv1: conv 64 k=3`",
+    ),
+    (
+        r"\s*(import\s+\w|from\s+[\w.]+\s+import\b|class\s+\w[^{]*$|def\s+\w[^{]*$|return\b|async\s|print\()",
+        "Python, not a spec",
+        "a spec lists layers, one on a line: `conv 64 k=3`; what is used again is a `block`",
+    ),
+    (r"\s*(/\*|//|--\s|<!--)", "a comment of another language", "a comment starts with `#`"),
+    (r"\s*(\"\"\"|''')", "a docstring", "comments at the top of a spec, with `#`, become the docstring"),
+)
+
+
+def another_language(source: Source, offset: int) -> SpecError | None:
+    """The error for a line that is plainly of another language; nothing if it is not."""
+    number, _ = source.position(min(offset, len(source.text)))
+    line = source.line(number)
+    start = offset - source.position(offset)[1] + 1
+    for pattern, language, help_ in _ELSEWHERE:
+        if re.match(pattern, line):
+            begin = start + len(line) - len(line.lstrip())
+            span = Span(begin, start + len(line.rstrip()))
+            return error(source, f"this is {language}", Label(span), help_=(help_,))
+    return None
+
+
+def unexpected_text(source: Source, offset: int) -> SpecError:
+    """The error for characters that begin no word, number or sign."""
+    foreign = another_language(source, offset)
+    if foreign is not None:
+        return foreign
+    sign = source.text[offset]
+    if sign.isalnum() or sign in "._":
+        return _unexpected_word(source, offset)
+    found, help_ = sign, _SIGNS.get(sign, "")
+    before, after = source.text[max(offset - 2, 0) : offset], source.text[offset + 1 : offset + 2]
+    if sign in _QUOTES:
+        called = _call(source, offset)
+        if called is not None:
+            return called
+        end = _QUOTES[sign]
+        found = _matched(rf"{re.escape(sign)}[^{end}\n]*{end}?", source, offset)
+        help_ = "there are no strings: write the word without quotes"
+    elif sign in "&!":
+        found = _matched("&+|!", source, offset)
+    elif sign in "×✕✖⨯":
+        tight = before[-1:].isdigit() and after.isdigit()
+        help_ = "sizes are written with the letter x: 3x224x224"
+        help_ = help_ if tight else f"{help_}; numbers are multiplied with `*`"
+    elif sign in "[]" and re.search(r"(:|\b(add|mul|cat|split))\s*$", source.text[:offset][-200:]):
+        help_ = "a body is written in braces: `{ conv 64; M }`"
+    elif sign in _DASHES:
+        help_ = "a minus is written `-`"
+    elif not help_ and normalize("NFKC", sign).isascii() and normalize("NFKC", sign).isprintable():
+        help_ = f"write `{normalize('NFKC', sign).strip()}`" if sign.strip() else ""
+    title = f"`{sign}` has no meaning here"
+    return error(source, title, Label(Span(offset, offset + len(found))), help_=(help_,) if help_ else ())
+
+
+def _call(source: Source, offset: int) -> SpecError | None:
+    """The error for a layer that is called with strings in its parentheses."""
+    from specgen.calls import line_for
+
+    start = source.text.rfind("\n", 0, offset) + 1
+    found = re.match(r"(?:.*[;{|:]\s*|\s*)([A-Za-z_]\w*)\([^;{|]*$", source.text[start:offset][-300:])
+    if found is None:
+        return None
+    begin = offset - len(found[0]) + found.start(1)
+    line = line_for(source.text[begin:].partition("\n")[0])
+    help_ = f"write `{line}`" if line else f"write `{found[1]} …` with spaces between the arguments"
+    span = Span(begin, begin + len(found[1]))
+    return error(source, "a layer takes its arguments without parentheses", Label(span), help_=(help_,))
+
+
+def _unexpected_word(source: Source, offset: int) -> SpecError:
+    """The error for letters, digits and dots that make neither a name nor a number."""
+    start = offset - len(_matched(r"[\w.]*", source, offset, reverse=True))
+    found = source.text[start:offset] + _matched(r"[\w.]*", source, offset)
+    span = Span(start, start + len(found))
+    shown = found if len(found) <= 40 else f"{found[:40]}…"
+    help_ = ""
+    if not found.isascii():
+        title, label = f"`{shown}` is not a name", "names are made of A–Z, a–z, 0–9 and _"
+        if found[0].isdigit():
+            title, label = f"`{shown}` is not a number", "numbers are made of 0–9"
+    elif re.fullmatch(r"[0-9]+(X[0-9]+)+", found):
+        title, label = f"`{shown}` is not a size", "sizes are joined by a small x"
+        help_ = f"write `{found.lower()}`"
+    elif re.fullmatch(r"[0-9]+(x[0-9]+)*x", found):
+        title, label = f"`{shown}` is not a size", "a number has to follow each x"
+        if re.search(r"\brepeat\s+$", source.text[:start][-50:]):
+            title, label = f"`{shown}` is not a number", "how often is a plain number"
+            help_ = f"write `repeat {found[:-1]}`"
+    elif re.fullmatch(r"[0-9]+x[0-9A-Za-z_]+", found):
+        title, label = f"`{shown}` is not a size", "a size in this form is made of plain numbers"
+        help_ = f"write it as a tuple: `({', '.join(found.split('x'))})`"
+    elif found.strip("0123456789.") == "":
+        title, label = f"`{shown}` is not a number", "a number has one point at most"
+    elif re.fullmatch(r"[0-9]+(_[0-9]+)+", found):
+        title, label = f"`{shown}` is not a number", "digits are not grouped"
+        help_ = f"write `{found.replace('_', '')}`"
+    elif re.fullmatch(r"[A-Za-z_]\w*(\.\w+)+", found):
+        return _dotted(source, span, found)
+    else:
+        title, label = f"`{shown}` is neither a number nor a name", "a name starts with a letter"
+    return error(source, title, Label(span, label), help_=(help_,) if help_ else ())
+
+
+def _dotted(source: Source, span: Span, found: str) -> SpecError:
+    """The error for `nn.Conv2d`, `self.conv1` and their kind."""
+    from specgen.calls import line_for
+
+    owner, _, last = found.rpartition(".")
+    rest = source.text[span.end :].split("\n", 1)[0]
+    help_ = ""
+    if owner == "self" and re.match(r"\s*=[^=]", rest):
+        call = re.match(r"\s*=\s*(?:[A-Za-z_]+\.)*([A-Za-z_]\w*\(.*)", rest)
+        line = line_for(call[1]) if call else ""
+        help_ = f"a layer's name has a colon: `{last}: {line or 'conv 64'}`"
+    elif rest.startswith("("):
+        inner = re.match(r"\(\s*(?:[A-Za-z_]+\.)*([A-Z]\w*\(.*)\)\s*$", rest)
+        line = line_for(last + rest) or (line_for(inner[1]) if inner else "")
+        help_ = f"write `{line}`" if line else "a layer has a line of its own: `conv 64 k=3`"
+    title = f"`{found if len(found) <= 40 else found[:40] + '…'}` is not a name"
+    return error(source, title, Label(span, "a name has no dots"), help_=(help_,) if help_ else ())
+
+
+def _matched(pattern: str, source: Source, offset: int, *, reverse: bool = False) -> str:
+    """What a pattern matches at an offset, or with `reverse` in front of it, in that line."""
+    line_start = source.text.rfind("\n", 0, offset) + 1
+    text = source.text[line_start:offset][::-1] if reverse else source.text[offset : offset + 300]
+    found = re.match(pattern, text)
+    return found[0] if found else ""
+
+
+def error(source: Source, title: str, *labels: Label, help_: tuple[str, ...] = ()) -> SpecError:
+    """A syntax error."""
+    return SpecError([Diagnostic("syntax", title, labels, help_, source=source)])
