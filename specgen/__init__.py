@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from specgen.backends.weights import WeightsError
     from specgen.compiler import ListedSpec, SpecWarning, compile, list_specs, load  # noqa: A004
     from specgen.diagnostics import Diagnostic, SpecError
+    from specgen.formatting import format_text
     from specgen.ir import Network
     from specgen.layers.base import Call, Layer, Refusal
     from specgen.layers.registry import register_layer
@@ -41,6 +42,7 @@ _HOMES = {
     "WeightsError": "specgen.backends.weights",
     "compile": "specgen.compiler",
     "diff": "specgen.views.difference",
+    "format_text": "specgen.formatting",
     "list_specs": "specgen.compiler",
     "load": "specgen.compiler",
     "register_layer": "specgen.layers.registry",
@@ -61,6 +63,7 @@ __all__ = [
     "WeightsError",
     "compile",
     "diff",
+    "format_text",
     "list_specs",
     "load",
     "register_layer",

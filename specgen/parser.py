@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
 from functools import cache
 from typing import Any, Literal, NoReturn
 
@@ -12,8 +13,9 @@ from specgen.lalr import END, Tables, Token, UnexpectedCharacters, UnexpectedTok
 from specgen.limits import DEFAULT_LIMITS, Limits
 from specgen.source import Source, Span
 
-#: Characters of a name.
+#: Characters of a name, and of a number.
 LONGEST_NAME = 200
+LONGEST_NUMBER = 40
 
 
 def parse(source: Source, limits: Limits = DEFAULT_LIMITS) -> syntax.Spec:
@@ -30,7 +32,7 @@ def parse_expression(source: Source, limits: Limits = DEFAULT_LIMITS) -> syntax.
 def _parse(source: Source, limits: Limits, start: str) -> Any:
     _check_text(source, limits)
     try:
-        raw = list(_tables().tokens(source.text))
+        raw = list(tokens_of(source.text))
     except UnexpectedCharacters as error:
         from specgen.text_errors import unexpected_text  # most texts need no such words
 
@@ -50,6 +52,11 @@ def _parse(source: Source, limits: Limits, start: str) -> Any:
 @cache
 def _tables() -> Tables:
     return tables.tables()
+
+
+def tokens_of(text: str) -> Iterable[Token]:
+    """The words of a text as the lexer tells them apart: comments are left out, every line end is there."""
+    return _tables().tokens(text)
 
 
 def _check_text(source: Source, limits: Limits) -> None:
@@ -109,12 +116,16 @@ def _refuse(source: Source, code: str, title: str, span: Span, label: str = "") 
 
 
 def _description(text: str) -> str:
-    """The comment block at the top of the file, without its signs."""
+    """The comment block at the top of the file, without its signs.
+
+    What it is indented by says nothing, and neither do empty statements, so that formatting keeps it.
+    """
     lines = []
-    for line in text.lstrip("\n").split("\n"):
+    for line in text.lstrip("; \t\n").split("\n"):
+        line = line.lstrip("; \t").rstrip()
         if not line.startswith("#"):
             break
-        lines.append(line[1:].removeprefix(" ").rstrip())
+        lines.append(line[1:].removeprefix(" "))
     return "\n".join(lines).strip("\n")
 
 
@@ -263,8 +274,8 @@ class _Builder:
     def number(self, children: list[Any]) -> syntax.Number:
         token = children[0]
         text = token.value
-        if len(text) > 40:
-            label = f"{len(text)} characters: the limit is 40"
+        if len(text) > LONGEST_NUMBER:
+            label = f"{len(text)} characters: the limit is {LONGEST_NUMBER}"
             raise _Mistake("number-too-large", "number is too long", _span(token), label)
         value: int | float = int(text) if text.isdigit() else float(text)
         if value in (float("inf"),):

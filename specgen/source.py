@@ -70,22 +70,30 @@ def decode(data: bytes) -> str:
 
 
 def read_source(path: str | os.PathLike[str], limit: int) -> Source:
-    """Read a spec from a regular file, or from standard input for `-`.
+    """Read a spec from a regular file, or from standard input for `-`, as `read_bytes` does."""
+    name = os.fspath(path)
+    data = read_bytes(name, limit)
+    if name == "-":
+        return Source(decode(data), "<stdin>")
+    return Source(decode(data), name, os.path.splitext(os.path.basename(name))[0])
+
+
+def read_bytes(path: str | os.PathLike[str], limit: int) -> bytes:
+    """What a regular file holds, or standard input for `-`; raises `ReadError`.
 
     At most `limit + 1` bytes are read; the caller reports a text that is too long. A FIFO, a device
     or a directory is refused before it is opened, so nothing can hang.
     """
     name = os.fspath(path)
     if name == "-":
-        return Source(decode(sys.stdin.buffer.read(limit + 1)), "<stdin>")
+        return sys.stdin.buffer.read(limit + 1)
     try:
         if not stat.S_ISREG(os.stat(name).st_mode):
             raise ReadError("not a regular file")
         with open(name, "rb") as file:
-            data = file.read(limit + 1)
+            return file.read(limit + 1)
     except OSError as error:
         raise ReadError(reason(error)) from None
-    return Source(decode(data), name, os.path.splitext(os.path.basename(name))[0])
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

@@ -24,6 +24,7 @@ COMMANDS = {
     "diff": ("diff", "diff"),
     "emit": ("emit", "emit"),
     "explain": ("explain", "explain"),
+    "fmt": ("fmt", "fmt"),
     "layers": ("catalogue", "layers"),
     "list": ("catalogue", "list_specs"),
 }

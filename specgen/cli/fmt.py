@@ -1,0 +1,151 @@
+"""`specgen fmt`: specs in their canonical form."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+
+import click
+
+from specgen.cli.console import OK, USAGE, WRONG, drawn, exit_code, say
+from specgen.source import ReadError, Source, decode, printable, read_bytes, reason
+
+
+@click.command()
+@click.argument("files", nargs=-1, metavar="[FILE…]", type=click.Path())
+@click.option("--check", is_flag=True, help="Write nothing; list the files that would change, and fail.")
+@click.option("--diff", is_flag=True, help="Write nothing; print what would change.")
+def fmt(files: Sequence[str], check: bool, diff: bool) -> int:
+    """Write specs in their canonical form; they mean the same as before.
+
+    FILE is a spec, a folder for all *.spec in it, or - for standard input, which goes to standard
+    output. A file with a syntax error is left as it is.
+    """
+    if not files and (sys.stdin is None or sys.stdin.isatty()):
+        raise click.UsageError("name the files to format, or - for standard input")
+    if "-" in files and len(files) > 1:
+        raise click.UsageError("standard input (-) is formatted alone")
+    worst, changed, kept = OK, 0, 0
+    for path in _specs(files or ("-",)):
+        try:
+            found, formatted = _formatted(path)
+            if found == formatted:
+                kept += 1
+            else:
+                changed += 1
+            _show(path, found, formatted, check, diff)
+        except _Failed as failure:
+            say(str(failure))
+            worst = max(worst, failure.code)
+    if files != ("-",) and files:
+        _summary(changed, kept, "would change" if check or diff else "formatted")
+    return max(worst, WRONG) if check and changed else worst
+
+
+class _Failed(Exception):  # noqa: N818 (one file's way out)
+    """A file that stays as it is, the reason, and the exit code for it."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def _specs(paths: Sequence[str]) -> Iterator[str]:
+    """The files that are meant, each once; of a folder, the specs in it, hidden folders left out."""
+    seen = set()
+    for path in paths:
+        if path == "-" or not os.path.isdir(path):
+            found = [path]
+        else:
+            found = sorted(
+                os.path.join(folder, name)
+                for folder, folders, names in os.walk(path)
+                if _visible(folders)
+                for name in names
+                if name.endswith(".spec") and os.path.isfile(os.path.join(folder, name))
+            )
+            if not found:
+                say(f"no spec in {printable(path)}")
+        for one in found:
+            place = os.path.realpath(one)
+            if place not in seen:
+                seen.add(place)
+                yield one
+
+
+def _visible(folders: list[str]) -> bool:
+    """Keep `os.walk` out of hidden folders."""
+    folders[:] = [folder for folder in folders if not folder.startswith(".")]
+    return True
+
+
+def _formatted(path: str) -> tuple[bytes, bytes]:
+    """What a file holds, and what it should."""
+    from specgen.diagnostics import SpecError
+    from specgen.formatting import format_source
+    from specgen.limits import DEFAULT_LIMITS
+
+    try:
+        found = read_bytes(path, DEFAULT_LIMITS.source)
+        source = Source(decode(found), "<stdin>" if path == "-" else path)
+    except ReadError as error:
+        raise _Failed(USAGE, f"error: cannot read {printable(path)}: {error}") from None
+    try:
+        return found, format_source(source).encode()
+    except SpecError as error:
+        raise _Failed(exit_code(error.diagnostics), drawn(error.diagnostics)) from None
+
+
+def _show(path: str, found: bytes, formatted: bytes, check: bool, diff: bool) -> None:
+    """Write a file or say what would change in it."""
+    changes = found != formatted
+    if diff and changes:
+        _print_diff(path, found, formatted)
+    elif check and changes:
+        print(f"would change: {_name(path)}")
+    elif path == "-" and not check and not diff:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(formatted)
+    elif changes and not check:
+        _write(path, formatted)
+
+
+def _name(path: str) -> str:
+    return "<stdin>" if path == "-" else printable(path)
+
+
+def _write(path: str, formatted: bytes) -> None:
+    from specgen.source import write_bytes
+
+    try:
+        write_bytes(path, formatted)
+    except OSError as error:
+        raise _Failed(USAGE, f"error: cannot write {printable(path)}: {reason(error)}") from None
+    print(f"formatted: {printable(path)}")
+
+
+def _print_diff(path: str, found: bytes, formatted: bytes) -> None:
+    """A unified diff. Line ends and a byte-order mark are shown: they may be all that changes."""
+    from difflib import unified_diff
+
+    name = _name(path)
+    old, new = _diff_lines(found), _diff_lines(formatted)
+    for line in unified_diff(old, new, name, f"{name}, formatted", lineterm=""):
+        for piece in line.split("\n"):
+            print("".join(char if char == "\t" else printable(char) for char in piece))
+
+
+def _diff_lines(data: bytes) -> list[str]:
+    """The lines of a file; a last one that does not end says so, as `diff` has it."""
+    *lines, last = data.decode().split("\n")
+    return [*lines, *([f"{last}\n\\ No newline at end of file"] if last else [])]
+
+
+def _summary(changed: int, kept: int, verb: str) -> None:
+    """How many files there were of each kind, on standard error."""
+    counts = [f"{changed} {verb}"] * (changed > 0) + [
+        f"{kept} fine as {'it is' if kept == 1 else 'they are'}"
+    ] * (kept > 0)
+    if counts:
+        say(", ".join(counts))
