@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from noise import comments, noisy
 from fuzz.programs import program
+from noise import comments, noisy
 
 import specgen
 from specgen.cli import main
