@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 
 from specgen.diagnostics import SpecError
-from specgen.source import Source
-from specgen.vocabulary import ELSEWHERE, INFERRED, SIZES
+from specgen.layers import registry
+from specgen.options import option_names
+from specgen.vocabulary import INFERRED, SIZES, ours
 
 #: What the values by position are, layer by layer, in the order of other libraries.
 _WINDOW = ("k", "s", "p")
 _ORDER = {
     "conv": ("", *_WINDOW), "deconv": ("", *_WINDOW), "dwconv": _WINDOW, "maxpool": _WINDOW,
-    "avgpool": _WINDOW, "fc": ("",), "linear": ("",),
+    "avgpool": _WINDOW, "fc": ("",),
 }  # fmt: skip
 #: PyTorch's classes that take what arrives in front of the size, or as the only value.
 _IN_FIRST = re.compile(r"(?:Conv|ConvTranspose)[123]d|Linear")
@@ -25,7 +26,8 @@ def line_for(call: str) -> str:
     parts = re.match(r"([A-Za-z_]\w*)\s*\((.*)\)", call[:_LONGEST].partition("\n")[0])
     if parts is None:
         return ""
-    word = ELSEWHERE.get(parts[1].casefold(), parts[1])
+    word = ours(parts[1], registry.words()) or parts[1]
+    word = "fc" if word == "linear" else word
     given = [_words(part) for part in _split(parts[2])]
     values = [value for name, value in given if not name]
     if _IN_ALONE.fullmatch(parts[1]):
@@ -40,9 +42,18 @@ def line_for(call: str) -> str:
         if name in SIZES:
             line.insert(1, value)
         elif name and name not in INFERRED:
-            line.append(f"{ELSEWHERE.get(name.casefold(), name)}={value}")
+            line.append(f"{_option(name, word)}={value}")
+    if parts[1] == "Linear":  # PyTorch's has no activation
+        line.append("linear")
     written = " ".join(line)
     return written if _is_right(written) else ""
+
+
+def _option(name: str, word: str) -> str:
+    """An option's name here; one that the layer does not know stays as it is, and the line is no help."""
+    layer = registry.find(word)
+    known = option_names(layer) if layer is not None else {}
+    return name if name in known else ours(name, known) or name
 
 
 def _split(arguments: str) -> list[str]:
@@ -66,12 +77,11 @@ def _words(argument: str) -> tuple[str, str]:
 
 
 def _is_right(line: str) -> bool:
-    """Whether a line is a statement of the language, with words that are known."""
-    from specgen.parser import parse
-    from specgen.resolve import resolve
+    """Whether a line compiles, where a map of 64 × 56 × 56 arrives."""
+    from specgen.compiler import analyse
 
-    source = Source(f"input 8x32x32\n{line}\n")
     try:
-        return not resolve(source, parse(source))
+        analyse(text=f"input 64x56x56\n{line}\n")
     except (SpecError, RecursionError):
         return False
+    return True

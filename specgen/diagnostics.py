@@ -126,8 +126,31 @@ def render(diagnostic: Diagnostic) -> str:
     remarks = [f"help: {text}" for text in diagnostic.help] + [f"note: {text}" for text in diagnostic.notes]
     if remarks and place is not None:
         lines.append(f"{' ' * margin} |")
-    lines.extend(f"{' ' * margin} = {printable(remark)}" for remark in remarks)
+    for remark in remarks:
+        first, *rest = _wrapped(printable(remark))
+        lines.append(f"{' ' * margin} = {first}")
+        lines.extend(f"{' ' * margin}   {' ' * remark.find(' ')} {line}" for line in rest)
     return "\n".join(lines)
+
+
+def _wrapped(remark: str) -> list[str]:
+    """A remark in lines that are not too long: broken between words, behind a comma if there are any."""
+    if len(remark) <= _WIDEST:
+        return [remark]
+    pieces = remark.split(", ")
+    if len(pieces) < 4:
+        return [remark]
+    lines = [""]
+    for index, piece in enumerate(pieces):
+        text = piece + ", " * (index < len(pieces) - 1)
+        if lines[-1] and len(lines[-1]) + len(text) > _WIDEST:
+            lines.append("")
+        lines[-1] += text
+    return [line.rstrip() for line in lines]
+
+
+#: Columns of a remark that is a long list.
+_WIDEST = 100
 
 
 def _excerpt(source: Source, labels: Sequence[Label], margin: int) -> list[str]:

@@ -352,7 +352,9 @@ class _Resolver:
         known, flags = options.option_names(layer), options.flags(layer)
         seen: dict[str, Span] = {}
         by_position = 0
-        for argument in arguments:
+        for index, argument in enumerate(arguments):
+            if self._for_option(word, known, arguments[index : index + 2], names):
+                return
             if isinstance(argument, syntax.Option):
                 option = known.get(argument.name.text)
                 if option is None:
@@ -380,6 +382,36 @@ class _Resolver:
                 title = f"two words for the same option, `{option}`"
                 self.problem("option-twice", title, argument.span, "this is the second", also=also)
             seen.setdefault(option, argument.span)
+
+    def _for_option(
+        self,
+        word: str,
+        known: Mapping[str, str],
+        arguments: tuple[syntax.Argument, ...],
+        names: Mapping[str, Span],
+    ) -> bool:
+        """Whether an option is written without its `=`, or a comment with another sign; says so."""
+        match arguments:
+            case (syntax.Name(text=name) as first, syntax.Number() | syntax.TupleOf() as value, *_):
+                pass
+            case (syntax.Chain(first=syntax.Name(text=name) as first, rest=(("==", value),)), *_):
+                pass
+            case (syntax.Chain(rest=((("//"), syntax.Name(text=name) as first), *_)), *_):
+                if name in names or name in self.words:
+                    return False
+                title = f"there is no name `{name}`"
+                self.problem(
+                    "unknown-name", title, first.span, "", "a comment starts with `#`, not with `//`"
+                )
+                return True
+            case _:
+                return False
+        if name in names or name not in known:
+            return False
+        written = self.source.text[value.span.start : value.span.end]
+        title = f"`{name}` means nothing to `{word}` without a value"
+        self.problem("unknown-word", title, first.span, "", f"write `{name}={written}`")
+        return True
 
     def _spaced_call(self, name: syntax.Name) -> bool:
         """Whether this is a function with a space behind it; says so."""

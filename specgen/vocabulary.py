@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from specgen import options
 from specgen.diagnostics import listed, nearest
@@ -10,69 +10,197 @@ from specgen.layers import registry
 from specgen.layers.base import Layer
 from specgen.names import objection
 
-#: What other libraries call a layer or an option, and what it is called here.
-ELSEWHERE = {
-    "dense": "fc", "fully_connected": "fc", "fullyconnected": "fc",
-    "conv1d": "conv", "conv2d": "conv", "conv3d": "conv", "convolution": "conv", "convolution2d": "conv",
-    "depthwise": "dwconv", "depthwiseconv2d": "dwconv", "depthwise_conv": "dwconv",
-    "conv_transpose": "deconv", "convtranspose2d": "deconv", "conv2dtranspose": "deconv",
-    "transposed_conv": "deconv",
-    "maxpooling": "maxpool", "maxpool2d": "maxpool", "maxpooling2d": "maxpool", "max_pool": "maxpool",
-    "max_pool2d": "maxpool", "pool": "maxpool", "pooling": "maxpool",
-    "averagepooling": "avgpool", "avgpool2d": "avgpool", "averagepooling2d": "avgpool", "avg_pool": "avgpool",
-    "global_avg_pool": "gap", "globalavgpool": "gap", "globalaveragepooling2d": "gap", "globalpool": "gap",
-    "adaptiveavgpool2d": "adaptive_avgpool", "adaptive_avg_pool": "adaptive_avgpool",
-    "batchnorm": "bn", "batch_norm": "bn", "batchnorm2d": "bn", "batchnormalization": "bn",
-    "layernorm": "ln", "layer_norm": "ln", "groupnorm": "gn", "group_norm": "gn",
-    "instance_norm": "instancenorm", "localresponsenorm": "lrn", "rms_norm": "rmsnorm",
-    "lrelu": "leaky_relu", "leakyrelu": "leaky_relu", "hard_swish": "hardswish", "hswish": "hardswish",
-    "stochastic_depth": "droppath", "drop_path": "droppath", "dropout2d": "drop2d",
-    "spatialdropout2d": "drop2d", "upsampling2d": "upsample", "upsampling": "upsample",
-    "interpolate": "upsample", "resize": "upsample", "pixelshuffle": "pixel_shuffle",
-    "channel_shuffle": "shuffle", "channelshuffle": "shuffle", "zeropadding2d": "pad", "zeropad2d": "pad",
-    "attention": "attn", "self_attention": "attn", "multiheadattention": "attn",
-    "multihead_attention": "attn", "layer_scale": "scale", "layerscale": "scale", "class_token": "cls_token",
-    "pos_embedding": "pos_embed", "position_embedding": "pos_embed", "positional_embedding": "pos_embed",
-    "identity": "id", "noop": "id", "reshape": "flatten", "view": "flatten",
-    "concat": "cat", "concatenate": "cat", "skip": "residual", "shortcut": "residual",
-    "kernel": "kernel_size", "ksize": "kernel_size", "kernel_shape": "kernel_size", "size": "kernel_size",
-    "strides": "stride", "pad": "padding", "pads": "padding", "dilations": "dilation",
-    "dilation_rate": "dilation", "group": "groups", "use_bias": "bias", "rate": "p", "prob": "p",
-    "activation": "act", "normalization": "norm", "dropout": "drop", "epsilon": "eps",
-    "he_normal": "kaiming_normal", "he_uniform": "kaiming_uniform", "kaiming": "kaiming_normal",
-    "glorot_normal": "xavier_normal", "glorot_uniform": "xavier_uniform", "xavier": "xavier_uniform",
-    "truncated_normal": "trunc_normal", "batch": "bn", "layer": "ln",
-}  # fmt: skip
+#: Our word, and what it is called in PyTorch, Keras, TensorFlow, JAX, ONNX, Caffe, Darknet, Ultralytics and
+#: MATLAB. Case and underscores do not matter.
+_ELSEWHERE = {
+    # layers
+    "conv": "conv1d conv2d conv3d convolution convolutional convolution1d convolution2d convolution3d convnd "
+    "lazyconv2d convolution2dlayer spatialconvolution cnn conv2dlayer conv3x3 convbn cbl cbs convblock",
+    "dwconv": "depthwise depthwiseconv depthwiseconv2d depthwiseconvolution separableconv2d sepconv dwconv2d "
+    "groupedconvolution2dlayer",
+    "deconv": "convtranspose convtranspose1d convtranspose2d convtranspose3d conv1dtranspose conv2dtranspose "
+    "conv3dtranspose transposedconv transposeconv transposedconv2dlayer deconvolution deconvolutional "
+    "deconv2d tconv upconv",
+    "fc": "dense fullyconnected fullyconnectedlayer innerproduct gemm matmul affine lineartransform mlp "
+    "densegeneral connected lazylinear head classifier",
+    "maxpool": "maxpooling maxpool1d maxpool2d maxpool3d maxpooling1d maxpooling2d maxpooling3d "
+    "maxpooling2dlayer pool pooling pool2d pooling2d subsampling mp",
+    "avgpool": "averagepool averagepooling avgpool1d avgpool2d avgpool3d avgpooling averagepooling1d "
+    "averagepooling2d averagepooling3d averagepooling2dlayer meanpool ap",
+    "adaptive_avgpool": "adaptiveavgpool1d adaptiveavgpool2d adaptiveavgpool3d adaptiveaveragepool "
+    "adaptivepool",
+    "adaptive_maxpool": "adaptivemaxpool1d adaptivemaxpool2d adaptivemaxpool3d",
+    "gap": "globalavgpool globalavgpooling globalaveragepool globalaveragepooling globalaveragepooling1d "
+    "globalaveragepooling2d globalaveragepooling3d globalaveragepooling2dlayer globalpool globalpooling "
+    "reducemean",
+    "bn": "batchnorm batchnorm1d batchnorm2d batchnorm3d batchnormalization batchnormalizationlayer "
+    "syncbatchnorm norm normalization normalize",
+    "ln": "layernorm layernormalization layernorm2d",
+    "gn": "groupnorm groupnormalization",
+    "rmsnorm": "rmsnormalization",
+    "instancenorm": "instancenorm1d instancenorm2d instancenorm3d instancenormalization",
+    "lrn": "localresponsenorm localresponsenormalization crosschannelnormalizationlayer",
+    "relu": "rectifier rectifiedlinear relulayer",
+    "relu6": "clippedrelu clippedrelulayer",
+    "leaky_relu": "lrelu leakyrelu leakyrelulayer leaky",
+    "prelu": "parametricrelu",
+    "silu": "swishlayer",
+    "gelu": "gelulayer",
+    "hardswish": "hswish hardswishactivation",
+    "hardsigmoid": "hsigmoid",
+    "sigmoid": "logistic sigmoidlayer",
+    "tanh": "tanhlayer hyperbolictangent",
+    "softmax": "softmaxlayer",
+    "log_softmax": "logsoftmax",
+    "drop": "dropoutlayer alphadropout dropout dropoutrate droprate",
+    "drop2d": "dropout2d spatialdropout spatialdropout2d featuredropout",
+    "droppath": "stochasticdepth",
+    "flatten": "reshape view flattenlayer squeeze ravel",
+    "upsample": "upsampling upsampling1d upsampling2d upsampling3d interpolate resize resize2d unpool "
+    "maxunpool2d resize2dlayer",
+    "pixel_shuffle": "depthtospace subpixel",
+    "shuffle": "channelshuffle",
+    "pad": "padding zeropadding zeropadding2d zeropad zeropad2d constantpad2d reflectionpad2d",
+    "channels_last": "permute transpose tochannelslast nhwc",
+    "channels_first": "tochannelsfirst nchw",
+    "tokens": "patches patchify rearrange tosequence",
+    "attn": "attention selfattention multiheadattention multiheadselfattention mha mhsa "
+    "multiheaddotproductattention",
+    "cls_token": "classtoken clstoken",
+    "pos_embed": "posembedding positionembedding positionalembedding positionalencoding positionembeddings",
+    "scale": "layerscale gamma",
+    "id": "identity noop pass passthrough lambda",
+    # constructs
+    "cat": "concat concatenate concatenation concatlayer depthconcatenationlayer route stack hstack",
+    "residual": "skip shortcut residualblock resblock basicblock skipconnection",
+    "add": "addition additionlayer sum eltwise plus",
+    "mul": "multiply multiplication multiplicationlayer product",
+    "split": "chunk",
+    "repeat": "for while loop times",
+    "expect": "assert check",
+    "param": "params parameter parameters arg args hparam config",
+    "let": "const var val set int float auto local define",
+    "network": "net model name",
+    "variant": "version preset configuration",
+    "init": "initializer initialize weightinit kernelinitializer",
+    "default": "defaults",
+    # options
+    "kernel_size": "kernel ksize kernelshape kernelsize filtersize poolsize windowshape window size pool",
+    "stride": "strides subsample steps step",
+    "padding": "pad pads pd",
+    "dilation": "dilations dilationrate dilationfactor atrous rate",
+    "groups": "group featuregroupcount numgroups ngroups cardinality",
+    "output_padding": "outputpadding outpad adj",
+    "bias": "usebias biasterm hasbias",
+    "p": "rate prob probability dropprob droprate dropoutrate ratio",
+    "dropout": "attndrop dropoutrate",
+    "act": "activation nonlinearity activationfn activationfunction actfn actlayer",
+    "norm": "normalization normlayer normalizer normfn",
+    "eps": "epsilon",
+    "affine": "scale elementwiseaffine",
+    "num_heads": "nheads nhead numheads heads head",
+    "scale_factor": "factor scale scales times",
+    "mode": "interpolation method",
+    "ceil_mode": "ceilmode roundmode",
+    "nobias": "nobiases biasless",
+    "half": "auto samepad",
+    "same": "sameupper samelower",
+    # functions of `init`
+    "kaiming_normal": "henormal kaiming he msra",
+    "kaiming_uniform": "heuniform",
+    "xavier_normal": "glorotnormal glorot",
+    "xavier_uniform": "glorotuniform xavier",
+    "trunc_normal": "truncatednormal truncnormal",
+    "normal": "randomnormal gaussian",
+    "uniform": "randomuniform",
+    # functions of expressions
+    "max": "maximum",
+    "min": "minimum",
+    "int": "trunc integer",
+    "make_divisible": "makedivisible rounddivisible",
+}
+_BY_WORD: dict[str, tuple[str, ...]] = {}
+for _ours, _words in _ELSEWHERE.items():
+    for _word in _words.split():
+        _BY_WORD[_word] = (*_BY_WORD.get(_word, ()), _ours)
 
 #: Options of other libraries: what follows from what arrives, and what is the size that a layer takes.
 INFERRED = frozenset(
-    "in_channels in_features num_features normalized_shape num_channels input_shape in_dim input_size".split()
+    "in_channels in_features num_features normalized_shape num_channels input_shape in_dim input_dim "
+    "input_size in_planes inplanes c_in input_channels data_format".split()
 )
-SIZES = frozenset("units filters out_channels out_features out_dim channels features".split())
+SIZES = frozenset(
+    "units filters out_channels out_features out_dim channels features num_output num_filters "
+    "output_channels out_planes planes c_out n_filters hidden_size output_dim".split()
+)
+
+#: Words that have no counterpart, and what to do instead.
+_INSTEAD = {
+    "import": "a spec reads no other file: leave it out",
+    "include": "a spec reads no other file: leave it out",
+    "from": "a spec reads no other file: leave it out",
+    "return": "what the last layer gives is the network's output: leave it out",
+    "output": "what the last layer gives is the network's output: leave it out",
+    "end": "bodies end with `}`",
+    "sequential": "layers follow each other as they are written; a named group is `features: { … }`",
+    "activation": "an activation is written by its own word: `relu`, `gelu`, …",
+    "bias": "it belongs on the line of the layer that has it: `conv 64 bias`",
+    "nobias": "it belongs on the line of the layer that has none: `conv 64 nobias`",
+}
+#: What a value is called elsewhere, where our words for layers would not be meant.
+_VALUES = {"batch": "bn", "layer": "ln", "group": "gn", "instance": "instancenorm"}
+_RECURRENT = frozenset("lstm gru rnn simplernn embedding bilinear".split())
+
+
+def ours(word: str, known: Collection[str]) -> str:
+    """What another library's word is called here, if that is among the known words; empty otherwise."""
+    folded = word.casefold().replace("_", "")
+    own = (one for one in known if len(one) > 2 and one.casefold().replace("_", "") == folded)
+    return next((one for one in (*_BY_WORD.get(folded, ()), *own) if one in known), "")
 
 
 def for_unknown(word: str, what: str, known: Sequence[str]) -> list[str]:
     """Help for a layer, a block, a name, … that is not among the known ones."""
-    ours = ELSEWHERE.get(word.casefold())
-    if what.startswith("layer") and ours in ("cat", "residual"):
-        return [f"here that is `{ours} {{ … }}`"]
-    if ours in known:
-        return [f"here that is called `{ours}`"]
+    if word in ("True", "False", "None"):
+        return [f"write `{word.lower()}`"]
+    if what.startswith("layer"):
+        if word.casefold() in _INSTEAD:
+            return [_INSTEAD[word.casefold()]]
+        if word.casefold() in _RECURRENT:
+            return ["there is no such layer; a program can add its own with `specgen.register_layer`"]
+    found = _VALUES.get(word.casefold(), "") if what == "value" else ""
+    if found := found if found in known else ours(word, known):
+        return [f"here that is called `{found}`"]
+    if what.startswith("layer"):
+        if found := ours(word, ("cat", "residual", "add", "mul", "split", "repeat")):
+            return [f"here that is `{'repeat 3' if found == 'repeat' else found} {{ … }}`"]
+        if found := ours(word, ("expect", "param", "let", "network", "variant", "init", "default")):
+            return [f"here that is `{_STATEMENTS[found]}`"]
     if near := nearest(word, known):
         return [f"did you mean `{near[0]}`?"]
     return [f"known here: {listed(known)}"] if 0 < len(known) <= 8 else []
 
 
+_STATEMENTS = {
+    "expect": "expect 512x7x7",
+    "param": "param n = 64",
+    "let": "let n = 64",
+    "network": "network ResNet50",
+    "variant": "variant Small width=32",
+    "init": "init conv kaiming_normal",
+    "default": "default conv bn",
+}
+
+
 def for_option(name: str, word: str, layer: type[Layer], *, guess: bool) -> str:
     """Help for an option that a layer does not have; without `guess`, similar names are not looked for."""
     known = options.option_names(layer)
-    ours = ELSEWHERE.get(name.casefold())
-    if name in SIZES and layer.positional:
+    if name.casefold() in SIZES and layer.positional and not layer.positional[0].startswith("mult"):
         return f"the size is written without a name: `{layer.example}`"
-    if name in INFERRED:
+    if name.casefold() in INFERRED:
         return "leave it out: it follows from what arrives"
-    if ours in known:
-        return f"here that is called `{ours}`"
+    if found := ours(name, known):
+        return f"here that is called `{found}`"
     if near := nearest(name, known if guess else ()):
         return f"did you mean `{near[0]}`?"
     return f"`{word}` takes {_listed_options(layer)}"
@@ -84,28 +212,49 @@ def for_flag(
     """Help for a bare word on a layer's line; `names` are the values in scope."""
     flags = options.flags(layer)
     choices = [option for option in layer.model_fields if name in options.values(option, layer)]
-    ours = ELSEWHERE.get(name.casefold())
     if choices:
         return [f"write `{choices[0]}={name}`"]
-    if ours in flags:
-        return [f"here that is called `{ours}`"]
+    if name in options.option_names(layer):
+        return [f"an option has its value behind `=`: `{name}=…`"]
+    if found := ours(name, flags):
+        return [f"here that is called `{found}`"]
     if registry.find(name) is not None:
         return [f"it is a layer of its own: write `;` in front of `{name}`"]
+    if found := ours(name, registry.words()):
+        return [f"here that is called `{found}`, a layer of its own: write `;` in front of it"]
     if near := nearest(name, (*flags, *names) if guess else ()):
         return [f"did you mean `{near[0]}`?"]
     if takes_value and objection(name, local=True) is None:
         return [f"if it is meant to be a number, define it above: `param {name} = 64`"]
-    return [f"`{word}` knows {listed(sorted(flags))}"] if flags else []
+    return [f"`{word}` knows {_listed_flags(layer)}"] if flags else []
+
+
+def _listed_flags(layer: type[Layer]) -> str:
+    """The flags of a layer: the trim by kind, and the rest."""
+    by_kind: dict[str, list[str]] = {}
+    for flag, (option, value) in sorted(options.flags(layer).items()):
+        if value != "none" or flag in registry.trims():
+            by_kind.setdefault(option, []).append(flag)
+    by_kind = {option: flags for option, flags in by_kind.items() if option in options.TRIM}
+    listed_by_kind = [
+        f"{title} {', '.join(by_kind[option])}"
+        for option, title in (("norm", "the norms"), ("act", "the activations"))
+        if option in by_kind
+    ]
+    others = sorted(set(options.flags(layer)) - {flag for flags in by_kind.values() for flag in flags})
+    others += ["drop"] if "drop" in by_kind else []
+    return "; ".join([*listed_by_kind, listed(others)] if others else listed_by_kind)
 
 
 def _listed_options(layer: type[Layer]) -> str:
-    """The options of a layer with their defaults, what it takes by position first."""
+    """The options of a layer by their short names, with their defaults; what it takes by position first."""
     fields = layer.model_fields
+    short = {option: letter for letter, option in layer.short.items()}
     order = (*layer.positional, *(name for name in fields if name not in layer.positional))
-    shown = [
-        name if fields[name].is_required() else f"{name}={options.written(fields[name].default)}"
-        for name in order
-    ]
+    shown = []
+    for name in order:
+        default = "" if fields[name].is_required() else f"={options.written(fields[name].default)}"
+        shown.append(f"{short[name]}{default} ({name})" if name in short else f"{name}{default}")
     if layer.takes_trim:
         shown += ["norm=none", f"act={layer.default_act or 'none'}", "drop=none"]
     return ", ".join(shown) or "no options"

@@ -1,0 +1,86 @@
+"""Other libraries' words and calls, answered with ours."""
+
+from __future__ import annotations
+
+import pytest
+
+import specgen
+from specgen import initialisation, options, vocabulary
+from specgen.calls import line_for
+from specgen.expressions import FUNCTIONS
+from specgen.layers import registry
+from specgen.syntax_errors import EXAMPLES
+
+KNOWN = {
+    *registry.words(),
+    *options.all_flags(),
+    *registry.option_words(),
+    *(name for layer in registry.layers() for name in options.option_names(layer)),
+    *initialisation.FUNCTIONS,
+    *FUNCTIONS,
+    *(keyword.lower() for keyword in EXAMPLES),
+}
+
+
+def test_every_word_is_answered_with_one_that_there_is() -> None:
+    assert set(vocabulary._ELSEWHERE) <= KNOWN
+
+
+@pytest.mark.parametrize(
+    ("line", "help_"),
+    [
+        ("dense 10", "here that is called `fc`"),
+        ("Conv2D 10", "here that is called `conv`"),
+        ("max_pooling_2d", "here that is called `maxpool`"),
+        ("GlobalAveragePooling2D", "here that is called `gap`"),
+        ("batchnorm", "here that is called `bn`"),
+        ("Concat", "here that is `cat { … }`"),
+        ("const n = 3", "here that is `let n = 64`"),
+        ("import torch", "a spec reads no other file: leave it out"),
+        ("LSTM 64", "there is no such layer; a program can add its own with `specgen.register_layer`"),
+        ("conv 64 strides=2", "here that is called `stride`"),
+        ("conv 64 activation=relu", "here that is called `act`"),
+        ("conv filters=64", "the size is written without a name: `conv 64 k=7 s=2 bn`"),
+        ("conv 64 in_channels=3", "leave it out: it follows from what arrives"),
+        ("drop rate=0.5", "here that is called `p`"),
+        ("conv 64 dilation_rate=2", "here that is called `dilation`"),
+        ("conv 64 batch_norm", "here that is called `bn`"),
+        ("conv 64 max_pool", "here that is called `maxpool`, a layer of its own: write `;` in front of it"),
+        ("conv 64 norm=batch", "here that is called `bn`"),
+        ("conv 64 bias=False", "write `false`"),
+        ("conv 64 k 3", "write `k=3`"),
+        ("conv 64 k==3", "write `k=3`"),
+        ("conv 64 // stem", "a comment starts with `#`, not with `//`"),
+    ],
+)
+def test_a_word_of_another_library_is_answered_with_ours(line: str, help_: str) -> None:
+    with pytest.raises(specgen.SpecError) as caught:
+        specgen.compile(text=f"input 3x32x32\n{line}\n")
+    assert caught.value.diagnostics[0].help == (help_,)
+
+
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        ("Conv2d(3, 64, 3)", "conv 64 k=3"),
+        ("Conv2d(3, 64, kernel_size=3, stride=2, padding=1, bias=False)",
+         "conv 64 kernel_size=3 stride=2 padding=1 bias=false"),
+        ("Conv2D(64, (3, 3), strides=2, activation='relu')", "conv 64 k=(3, 3) stride=2 act=relu"),
+        ("Conv2D(filters=64, kernel_size=3)", "conv 64 kernel_size=3"),
+        ("ConvTranspose2d(64, 32, 2, stride=2)", "deconv 32 k=2 stride=2"),
+        ("Linear(512 * 7, 10)", "fc 10 linear"),
+        ("Dense(10, activation='softmax')", ""),
+        ("MaxPool2d(2, 2)", "maxpool k=2 s=2"),
+        ("BatchNorm2d(64)", "bn"),
+        ("Dropout(0.5)", "drop 0.5"),
+        ("ReLU(inplace=True)", "relu inplace=true"),
+        ("conv(64)", "conv 64"),
+        ("Sequential(a, b)", ""),
+        ("open('file')", ""),
+        ("Conv2d(3, 64, 3", ""),
+    ],
+)  # fmt: skip
+def test_a_call_becomes_a_line_or_nothing(call: str, line: str) -> None:
+    assert line_for(call) == line
+    if line:
+        specgen.compile(text=f"input 64x56x56\n{line}\n")
