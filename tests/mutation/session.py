@@ -1,0 +1,143 @@
+"""A pytest session that runs the tests once, to see which lines each one reaches, and then every mutant."""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import CodeType, FunctionType
+from typing import Any
+
+import coverage
+import pytest
+from _pytest.runner import runtestprotocol
+
+from .mutants import Mutant
+
+#: A test that takes longer is left out; and so many seconds of tests are run for one mutant.
+LONGEST, ENOUGH = 2.0, 12.0
+
+
+@dataclass
+class Outcome:
+    """What became of the mutants of a module."""
+
+    killed: int = 0
+    survived: list[Mutant] = field(default_factory=list)
+
+
+class Mutation:
+    """The plug-in: it replaces the loop in which pytest runs its tests."""
+
+    def __init__(self, chosen: list[Mutant], keep: str | None, say: Any) -> None:
+        self.chosen, self.keep, self.say = chosen, keep, say
+        self.outcomes: dict[str, Outcome] = {mutant.path: Outcome() for mutant in chosen}
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        began = time.monotonic()
+        reached, seconds = self._map(session)
+        self.say(f"{len(seconds)} tests in {time.monotonic() - began:.0f} s")
+        for mutant in self.chosen:
+            outcome = self.outcomes[mutant.path]
+            tests = reached[str(Path(mutant.path).resolve()), mutant.line]
+            if tests and _notice(mutant, _fastest(tests, seconds)):
+                outcome.killed += 1
+                continue
+            outcome.survived.append(mutant)
+            self.say(f"{'survived' if tests else 'unreached'} {mutant.path}:{mutant.line}: {mutant.change}")
+        self.say(f"{len(self.chosen)} mutants, {time.monotonic() - began:.0f} s in all")
+        return True
+
+    def _map(self, session: pytest.Session) -> tuple[dict[tuple[str, int], list[Any]], dict[Any, float]]:
+        """For each line of the modules the tests that reach it; and how long each test takes."""
+        files = [str(Path(path).resolve()) for path in self.outcomes]
+        cover = coverage.Coverage(data_file=self.keep, include=files, branch=True, config_file=False)
+        seconds: dict[Any, float] = {}
+        items = {item.nodeid: item for item in session.items}
+        cover.start()
+        for name, item in items.items():
+            cover.switch_context(name)
+            began = time.process_time()
+            if _passes(item):
+                seconds[item] = time.process_time() - began
+            else:
+                self.say(f"  fails without a change: {name}")
+        cover.stop()
+        if self.keep:
+            cover.save()
+        reached: dict[tuple[str, int], list[Any]] = defaultdict(list)
+        data = cover.get_data()
+        for file in data.measured_files():
+            for line, names in data.contexts_by_lineno(file).items():
+                reached[file, line] = [items[name] for name in names if items.get(name) in seconds]
+        return reached, seconds
+
+
+def _fastest(tests: list[Any], seconds: dict[Any, float]) -> list[Any]:
+    """The tests that are run for a mutant: the fastest first, up to so many seconds."""
+    total, chosen = 0.0, []
+    for test in sorted(tests, key=lambda test: seconds[test]):
+        total += seconds[test]
+        if seconds[test] > LONGEST or total > ENOUGH:
+            break
+        chosen.append(test)
+    return chosen
+
+
+def _passes(item: Any) -> bool:
+    reports = runtestprotocol(item, log=False, nextitem=None)
+    return all(not report.failed for report in reports)
+
+
+def _notice(mutant: Mutant, tests: list[Any]) -> bool:
+    """Whether a test fails, or does not end, with the change made in a child of this process."""
+    child = os.fork()
+    if child == 0:
+        try:
+            resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            nothing = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nothing, 1)
+            os.dup2(nothing, 2)
+            make(mutant)
+            for test in tests:
+                if not _passes(test):
+                    os._exit(1)
+            os._exit(0)
+        except BaseException:
+            os._exit(2)
+    _, status = os.waitpid(child, 0)
+    return status != 0
+
+
+def make(mutant: Mutant) -> None:
+    """Give the mutant's function its other code, in this process."""
+    name = ".".join(Path(mutant.path).with_suffix("").parts)
+    module = sys.modules[name.removesuffix(".__init__")]
+    code = compile(mutant.tree(), mutant.path, "exec", dont_inherit=True)
+    for part in mutant.function:
+        code = next(c for c in code.co_consts if isinstance(c, CodeType) and c.co_name == part)
+    function: Any = module
+    for part in mutant.function:
+        function = vars(function)[part]
+    bare = _bare(function)
+    bare.__code__ = code
+    for other in list(sys.modules.values()):
+        if getattr(other, "__name__", "").startswith("specgen"):
+            for value in list(vars(other).values()):
+                if hasattr(value, "cache_clear"):
+                    value.cache_clear()
+
+
+def _bare(function: Any) -> FunctionType:
+    """The function under what decorators put around it."""
+    for name in ("__wrapped__", "__func__", "fget", "func", "wrapped"):
+        if not isinstance(function, FunctionType) or name == "__wrapped__":
+            function = getattr(function, name, function)
+    assert isinstance(function, FunctionType), function
+    return function
