@@ -1,0 +1,69 @@
+"""The changes that mutation testing tries, and that tests in a child of the process notice them."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+from mutation.mutants import mutants
+from mutation.session import make
+
+from specgen import joins
+from specgen.shape import Shape
+
+JOINS = Path("specgen/joins.py")
+
+
+@pytest.fixture(autouse=True)
+def at_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(Path(__file__).parent.parent)
+
+
+def test_every_kind_of_change_is_tried_once(tmp_path: Path) -> None:
+    path = tmp_path / "module.py"
+    path.write_text(
+        'def f(a, b: "left out"):\n'
+        '    """Left out."""\n'
+        "    if a < b and not b:\n"
+        "        return a + 1\n"
+        "    assert 'left out'\n"
+        "    print('word')\n"
+        "    return None\n"
+    )
+    assert sorted(mutant.change for mutant in mutants(path)) == sorted(
+        {
+            "a < b and (not b) → a < b or not b",
+            "a < b → a <= b",
+            "not b → b",
+            "return a + 1 → return None",
+            "a + 1 → a - 1",
+            "1 → 2",
+            "print('word') → nothing",
+            "'word' → 'XXword'",
+        }
+    )
+
+
+def test_each_change_is_the_only_one() -> None:
+    text = ast.unparse(ast.parse(JOINS.read_text(encoding="utf-8"))).split("\n")
+    found = mutants(JOINS)
+    assert len(found) > 40
+    for mutant in found:
+        changed = ast.unparse(mutant.tree()).split("\n")
+        assert len(changed) == len(text)
+        assert sum(one != other for one, other in zip(text, changed, strict=True)) == 1
+
+
+def test_a_function_gets_other_code() -> None:
+    before = joins.share.__code__
+    mutant = next(
+        one for one in mutants(JOINS) if one.change == "x.channels % branches → x.channels * branches"
+    )
+    try:
+        make(mutant)
+        with pytest.raises(joins.Refusal):
+            joins.share("split", Shape(4), 2)
+    finally:
+        joins.share.__code__ = before
+    assert joins.share("split", Shape(4), 2) == Shape(2)
