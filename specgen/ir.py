@@ -319,11 +319,38 @@ class Network(BaseModel):
 
         return python.emit(self)
 
-    def summary(self) -> str:
-        """A table of the layers: name, kind, output shape, parameters, multiply-adds."""
+    def summary(
+        self,
+        *,
+        depth: int | None = None,
+        columns: str | Iterable[str] | None = None,
+        batch: int = 1,
+        dtype: str = "float32",
+        optimizer: str = "adam",
+        fits: str | int | None = None,
+    ) -> str:
+        """A table of the modules with their figures, and the totals.
+
+        Args:
+            depth: how deep the tree goes: 1 is the network's own children.
+            columns: which columns, such as `"name,output,params"`: name, layer, input, output, params,
+                macs, activations, saved, field, jump, line.
+            batch, dtype, optimizer: what the memory is worked out for; the optimizer is `sgd`,
+                `sgd-momentum` or `adam`.
+            fits: an amount of memory, such as `"24GiB"`: the largest batch that fits is said.
+
+        Raises `ValueError` for anything else.
+        """
         from specgen.views import summary
 
-        return summary.table(self)
+        asked = summary.options(depth, columns, batch, dtype, optimizer, fits)
+        return summary.plain(summary.Summary(self, asked))
+
+    def _repr_html_(self) -> str:
+        """The table for a notebook."""
+        from specgen.views import markup
+
+        return markup.notebook(self)
 
     def __str__(self) -> str:
         return (

@@ -12,7 +12,7 @@ from specgen.cli.console import print_json
 def list_specs(as_json: bool) -> None:
     """List the shipped specs and their variants."""
     from specgen import compiler
-    from specgen.views.summary import columns, short
+    from specgen.views.text import columns, short
 
     found = compiler.list_specs()
     if as_json:

@@ -43,7 +43,7 @@ def explain(
 
 def _list(as_json: bool) -> None:
     from specgen.views import codes
-    from specgen.views.summary import columns
+    from specgen.views.text import columns
 
     pages = [codes.page(code) for code in codes.codes()]
     if as_json:

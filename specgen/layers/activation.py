@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar
 
-from specgen.layers.base import Call, Layer, Refusal
+from specgen.layers.base import Call, Layer, Refusal, Saved
 from specgen.layers.fields import Absent, Choice, Either, Flag, Real, Whole
 from specgen.layers.registry import register_layer
 from specgen.shape import Shape
@@ -14,9 +14,14 @@ class Activation(Layer):
     family = "activation"
     trim: ClassVar[str | None] = "act"
     torch_name: ClassVar[str]
+    #: Whether its derivative is worked out from what it gave, not from what it got.
+    from_output: ClassVar[bool] = False
 
     def call(self, x: Shape) -> Call:
         return Call(self.torch_name, (), self.changed(*type(self).model_fields))
+
+    def saved(self, x: Shape, contiguous: bool) -> Saved:
+        return Saved(output=True) if self.from_output else Saved(input=True)
 
 
 class InplaceActivation(Activation):
@@ -26,7 +31,15 @@ class InplaceActivation(Activation):
     norm layer.
     """
 
+    #: The same for its in-place form; without, that keeps a copy of its input.
+    overwritten_from_output: ClassVar[bool] = False
+
     inplace: Annotated[bool, Flag()] = False
+
+    def saved(self, x: Shape, contiguous: bool) -> Saved:
+        if not self.inplace:
+            return super().saved(x, contiguous)
+        return Saved(output=True) if self.overwritten_from_output else Saved(values=int(x.elements))
 
     def infer(self, x: Shape) -> Shape:
         if self.inplace and not self.may_overwrite:
@@ -50,6 +63,8 @@ class ReLU(InplaceActivation):
 
     word = "relu"
     torch_name = "ReLU"
+    from_output = True
+    overwritten_from_output = True
     example = "conv 64 relu"
 
 
@@ -69,6 +84,7 @@ class LeakyReLU(InplaceActivation):
     word = "leaky_relu"
     positional = ("negative_slope",)
     torch_name = "LeakyReLU"
+    overwritten_from_output = True
     example = "leaky_relu 0.2"
 
     negative_slope: Annotated[float, Real()] = 0.01
@@ -111,6 +127,7 @@ class ELU(InplaceActivation):
     word = "elu"
     positional = ("alpha",)
     torch_name = "ELU"
+    overwritten_from_output = True
     example = "elu"
 
     alpha: Annotated[float, Real()] = 1.0
@@ -126,6 +143,7 @@ class SELU(InplaceActivation):
 
     word = "selu"
     torch_name = "SELU"
+    overwritten_from_output = True
     example = "fc 128 selu"
 
 
@@ -183,6 +201,7 @@ class Sigmoid(Activation):
 
     word = "sigmoid"
     torch_name = "Sigmoid"
+    from_output = True
     example = "fc 1 sigmoid"
 
 
@@ -192,6 +211,7 @@ class Tanh(Activation):
 
     word = "tanh"
     torch_name = "Tanh"
+    from_output = True
     example = "conv 16 tanh"
 
 
@@ -212,6 +232,7 @@ class ChannelSoftmax(Activation):
     """What `softmax` and `log_softmax` share: they run over the channels unless `dim` names another axis."""
 
     trim = None
+    from_output = True
 
     dim: Annotated[int | None, Either(Whole(-4, 4), Absent())] = None
 

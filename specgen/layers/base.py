@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
@@ -27,6 +28,35 @@ class Call:
     name: str
     arguments: tuple[Argument, ...] = ()
     keywords: Mapping[str, Argument] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """What a layer keeps in training from its forward pass for the backward one.
+
+    As PyTorch's CPU kernels keep it. Whatever several layers keep of one tensor is there only once; that
+    is not the layer's business.
+
+    Attributes:
+        input, output: whether it keeps what arrives, and what it gives.
+        values: further values a sample, of the network's own type.
+        bytes: further bytes a sample, whatever that type is: indices are int64, statistics float32.
+        once: further values, however large the batch is.
+    """
+
+    input: bool = False
+    output: bool = False
+    values: int = 0
+    bytes: int = 0
+    once: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What one output sees along one axis: so many inputs, the next output's being `step` inputs further."""
+
+    size: int
+    step: Fraction | int = 1
 
 
 class Refusal(Exception):  # noqa: N818 (what a shape rule says, not a failure of the program)
@@ -93,6 +123,8 @@ class Layer(BaseModel):
     example: ClassVar[str] = ""
     #: The importable module that holds the class of `call`, where that is not in `torch.nn`.
     modules: ClassVar[str] = "specgen.backends.modules"
+    #: Whether its output is contiguous, whatever the strides of what arrives.
+    gives_contiguous: ClassVar[bool] = False
 
     def infer(self, x: Shape) -> Shape:
         """The output shape for an input of shape `x`; raises `Refusal` where there is none."""
@@ -122,6 +154,23 @@ class Layer(BaseModel):
         return {
             name: collapse(value) if isinstance(value, tuple) and value else value for name, value in self
         }
+
+    def saved(self, x: Shape, contiguous: bool) -> Saved:
+        """What it keeps for the backward pass.
+
+        `contiguous` says whether what arrives is contiguous in memory. The default fits most layers:
+        a learned product, a norm, a pooling and an activation need their input again.
+        """
+        needed = self.family in ("activation", "norm", "pool") or bool(self.parameters(x))
+        return Saved(input=needed)
+
+    def shares_input(self, x: Shape, contiguous: bool) -> bool:
+        """Whether its output lies in its input's memory: a view of it, or written over it."""
+        return bool(getattr(self, "inplace", False))
+
+    def windows(self, x: Shape) -> tuple[Window, ...] | None:
+        """What an output sees, per spatial axis; `()` for its own position alone, `None` for everything."""
+        return () if self.infer(x).spatial == x.spatial else None
 
     @property
     def may_overwrite(self) -> bool:

@@ -1,5 +1,6 @@
 """Convolutions: `conv`, `dwconv`, `deconv`."""
 
+from fractions import Fraction
 from math import prod
 from typing import Annotated, Any, ClassVar
 
@@ -8,6 +9,8 @@ from specgen.layers.base import (
     Call,
     Layer,
     Refusal,
+    Saved,
+    Window,
     need_division,
     need_map,
     need_sizes,
@@ -57,7 +60,7 @@ class Convolution(Layer):
             )
         self._check_groups(x)
         padding = self._padding(x)
-        self._check_padding_mode(x, padding)
+        self._check_padding_mode(x)
         if self.padding == "same":
             out = x.spatial
         else:
@@ -94,6 +97,32 @@ class Convolution(Layer):
         padding = self.padding if self.padding == "same" else collapse(self._padding(x))
         return {**super().settled(x), "padding": padding}
 
+    def saved(self, x: Shape, contiguous: bool) -> Saved:
+        # What a convolution cannot pad itself is padded in a copy in front of it, which it then keeps.
+        sides = self._sides(x)
+        if self.padding_mode == "zeros":
+            added = [after - before for before, after in sides]
+        else:
+            added = [after + before for before, after in sides]
+        if self.padding_mode == "zeros" and not any(added):
+            return Saved(input=True)
+        padded = prod(size + more for size, more in zip(x.spatial, added, strict=True))
+        needs_input = self.padding_mode in ("reflect", "replicate")
+        return Saved(input=needs_input, values=int(x.channels) * padded)
+
+    def windows(self, x: Shape) -> tuple[Window, ...]:
+        kernel, stride, dilation = self._axes(x)
+        return tuple(Window(d * (k - 1) + 1, s) for k, s, d in zip(kernel, stride, dilation, strict=True))
+
+    def _sides(self, x: Shape) -> list[tuple[int, int]]:
+        """Padding before and after, per axis: of `same`, the odd one is behind."""
+        kernel, _, dilation = self._axes(x)
+        behind = [
+            -(-d * (k - 1) // 2) if self.padding == "same" else p
+            for p, k, d in zip(self._padding(x), kernel, dilation, strict=True)
+        ]
+        return list(zip(self._padding(x), behind, strict=True))
+
     def _axes(self, x: Shape) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
         return (
             per_axis(self.kernel_size, x, "kernel_size"),
@@ -115,16 +144,10 @@ class Convolution(Layer):
         need_division(x.channels, groups, "groups", at="groups", side="input ")
         need_division(self.channels_out(x), groups, "groups", at="groups", side="output ")
 
-    def _check_padding_mode(self, x: Shape, padding: tuple[int, ...]) -> None:
+    def _check_padding_mode(self, x: Shape) -> None:
         if self.padding_mode not in ("reflect", "circular"):
             return
-        kernel, _, dilation = self._axes(x)
-        # `same` pads the odd one on the right, so the larger side counts.
-        sides = [
-            -(-d * (k - 1) // 2) if self.padding == "same" else p
-            for p, k, d in zip(padding, kernel, dilation, strict=True)
-        ]
-        for side, size in zip(sides, x.spatial, strict=True):
+        for (_, side), size in zip(self._sides(x), x.spatial, strict=True):
             most = size - 1 if self.padding_mode == "reflect" else size
             if side > most:
                 raise Refusal(
@@ -244,3 +267,11 @@ class TransposedConv(Layer):
 
     def macs(self, x: Shape) -> int:
         return prod(self.parameters(x)["weight"]) * x.positions
+
+    def windows(self, x: Shape) -> tuple[Window, ...]:
+        options = (self.kernel_size, self.stride, self.dilation)
+        axes = (per_axis(value, x, "kernel_size") for value in options)
+        # Of a kernel's places, only every stride-th meets an input.
+        return tuple(
+            Window(-(-(d * (k - 1) + 1) // s), Fraction(1, int(s))) for k, s, d in zip(*axes, strict=True)
+        )

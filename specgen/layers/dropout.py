@@ -2,12 +2,17 @@
 
 from typing import Annotated
 
-from specgen.layers.base import Call, Layer, need_map
+from specgen.layers.base import Call, Layer, Saved, need_map
 from specgen.layers.fields import Flag, Real
 from specgen.layers.registry import register_layer
 from specgen.shape import Shape
 
 Probability = Annotated[float, Real(0, 1)]
+
+
+def _factors(p: float, count: int) -> int:
+    """The number of random factors that are kept: none where nothing is left to chance."""
+    return count if 0 < p < 1 else 0
 
 
 @register_layer
@@ -26,6 +31,12 @@ class Dropout(Layer):
 
     def call(self, x: Shape) -> Call:
         return Call("Dropout", (), self.changed("p", "inplace"))
+
+    def saved(self, x: Shape, contiguous: bool) -> Saved:
+        return Saved(values=_factors(self.p, int(x.elements)))
+
+    def shares_input(self, x: Shape, contiguous: bool) -> bool:
+        return self.inplace or self.p == 0
 
 
 @register_layer
@@ -47,6 +58,12 @@ class ChannelDropout(Layer):
     def call(self, x: Shape) -> Call:
         return Call(f"Dropout{x.rank}d", (), self.changed("p", "inplace"))
 
+    def saved(self, x: Shape, contiguous: bool) -> Saved:
+        return Saved(values=_factors(self.p, int(x.channels)))
+
+    def shares_input(self, x: Shape, contiguous: bool) -> bool:
+        return self.inplace or self.p == 0
+
 
 @register_layer
 class DropPath(Layer):
@@ -61,3 +78,9 @@ class DropPath(Layer):
 
     def call(self, x: Shape) -> Call:
         return Call("StochasticDepth", (self.p,))
+
+    def saved(self, x: Shape, contiguous: bool) -> Saved:
+        return Saved(values=_factors(self.p, 1))
+
+    def shares_input(self, x: Shape, contiguous: bool) -> bool:
+        return self.p == 0

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from specgen.layers.base import Call, Layer, Refusal
+from specgen.layers.base import Call, Layer, Refusal, Saved
 from specgen.layers.fields import Flag, Whole
 from specgen.layers.registry import register_layer
 from specgen.shape import Shape
@@ -18,6 +18,7 @@ class Linear(Layer):
     takes_trim = True
     formula = "out_features, in place of the channels"
     example = "linear 768"
+    gives_contiguous = True
 
     out_features: Annotated[int, Whole(1)]
     bias: Annotated[bool, Flag()] = True
@@ -39,6 +40,10 @@ class Linear(Layer):
     def parameters(self, x: Shape) -> dict[str, tuple[int, ...]]:
         weight: dict[str, tuple[int, ...]] = {"weight": (self.out_features, x.channels)}
         return {**weight, "bias": (self.out_features,)} if self.bias else weight
+
+    def saved(self, x: Shape, contiguous: bool) -> Saved:
+        # The matrix product takes rows, which are copied where they do not lie one behind the other.
+        return Saved(input=True) if contiguous else Saved(values=int(x.elements))
 
     def macs(self, x: Shape) -> int:
         return self.out_features * x.elements

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from specgen.layers.base import Call, Layer, Refusal, need_division, need_map
+from specgen.layers.base import Call, Layer, Refusal, Saved, need_division, need_map
 from specgen.layers.fields import Absent, Either, Flag, Real, Whole
 from specgen.layers.registry import register_layer
 from specgen.shape import Shape
@@ -56,6 +56,9 @@ class BatchNorm(Norm):
     def buffers(self, x: Shape) -> dict[str, tuple[int, ...]]:
         return running_statistics(x, self.track_running_stats)
 
+    def saved(self, x: Shape, contiguous: bool) -> Saved:
+        return Saved(input=True, once=2 * int(x.channels))  # the mean and the inverse deviation
+
 
 @register_layer
 class LayerNorm(Norm):
@@ -63,6 +66,7 @@ class LayerNorm(Norm):
 
     word = "ln"
     example = "ln eps=1e-6"
+    gives_contiguous = True
 
     eps: Eps = 1e-5
     elementwise_affine: Annotated[bool, Flag()] = True
@@ -74,6 +78,9 @@ class LayerNorm(Norm):
 
     def parameters(self, x: Shape) -> dict[str, tuple[int, ...]]:
         return self.affine_parameters(x, self.elementwise_affine, self.elementwise_affine and self.bias)
+
+    def saved(self, x: Shape, contiguous: bool) -> Saved:
+        return Saved(input=True, values=2 * int(x.positions))
 
 
 @register_layer
@@ -92,6 +99,10 @@ class RMSNorm(Norm):
 
     def parameters(self, x: Shape) -> dict[str, tuple[int, ...]]:
         return self.affine_parameters(x, self.elementwise_affine, False)
+
+    def saved(self, x: Shape, contiguous: bool) -> Saved:
+        normalised = int(x.elements) if self.elementwise_affine else 0  # the weight's factor
+        return Saved(input=True, values=int(x.positions) + normalised)
 
 
 @register_layer
@@ -124,6 +135,9 @@ class GroupNorm(Norm):
 
     def parameters(self, x: Shape) -> dict[str, tuple[int, ...]]:
         return self.affine_parameters(x, self.affine, self.affine)
+
+    def saved(self, x: Shape, contiguous: bool) -> Saved:
+        return Saved(input=True, values=2 * int(self.num_groups))
 
 
 @register_layer
@@ -158,6 +172,10 @@ class InstanceNorm(Norm):
     def buffers(self, x: Shape) -> dict[str, tuple[int, ...]]:
         return running_statistics(x, self.track_running_stats)
 
+    def saved(self, x: Shape, contiguous: bool) -> Saved:
+        # Each channel of each sample has a mean, an inverse deviation, and a copy of its weight.
+        return Saved(input=True, values=(2 + self.affine) * int(x.channels))
+
 
 @register_layer
 class LocalResponseNorm(Norm):
@@ -178,3 +196,8 @@ class LocalResponseNorm(Norm):
 
     def call(self, x: Shape) -> Call:
         return Call("LocalResponseNorm", (self.size,), self.changed("alpha", "beta", "k"))
+
+    def saved(self, x: Shape, contiguous: bool) -> Saved:
+        # The squares with their neighbours' room, what is raised to `beta`, and what that divides by.
+        channels = int(x.channels)
+        return Saved(input=True, values=(3 * channels + self.size - 1) * int(x.positions))

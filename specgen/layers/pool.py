@@ -1,11 +1,26 @@
 """Pooling: `maxpool`, `avgpool`, `adaptive_avgpool`, `adaptive_maxpool`, `gap`."""
 
+from fractions import Fraction
 from typing import Annotated, Any, ClassVar
 
-from specgen.layers.base import Argument, Call, Layer, Refusal, need_map, need_sizes, per_axis, unless
+from specgen.layers.base import (
+    Argument,
+    Call,
+    Layer,
+    Refusal,
+    Saved,
+    Window,
+    need_map,
+    need_sizes,
+    per_axis,
+    unless,
+)
 from specgen.layers.fields import Absent, Axes, Either, Flag, Whole
 from specgen.layers.registry import register_layer
 from specgen.shape import PerAxis, Shape, along, collapse, times, window
+
+#: Bytes of the place of a maximum.
+_INDEX = 8
 
 
 class WindowPool(Layer):
@@ -55,6 +70,13 @@ class WindowPool(Layer):
         settled = super().settled(x)
         return {**settled, "stride": settled["kernel_size"] if self.stride is None else settled["stride"]}
 
+    def windows(self, x: Shape) -> tuple[Window, ...]:
+        kernel = per_axis(self.kernel_size, x, "kernel_size")
+        stride = kernel if self.stride is None else per_axis(self.stride, x, "stride")
+        return tuple(
+            Window(d * (k - 1) + 1, s) for k, s, d in zip(kernel, stride, self.dilation_for(x), strict=True)
+        )
+
     def options(self, x: Shape) -> dict[str, Argument]:
         """The keywords behind the kernel and the stride."""
         return self.changed("padding", "ceil_mode")
@@ -92,6 +114,9 @@ class MaxPool(WindowPool):
 
     def dilation_for(self, x: Shape) -> tuple[int, ...]:
         return per_axis(self.dilation, x, "dilation")
+
+    def saved(self, x: Shape, contiguous: bool) -> Saved:
+        return Saved(input=True, bytes=_INDEX * int(self.infer(x).elements))
 
     def options(self, x: Shape) -> dict[str, Argument]:
         return self.changed("padding", "dilation", "ceil_mode")
@@ -155,6 +180,22 @@ class AdaptivePool(Layer):
         # In one dimension PyTorch has no `None`.
         return Call(f"{self.torch_name}{x.rank}d", (x.spatial[0] if x.rank == 1 else sizes,))
 
+    def windows(self, x: Shape) -> tuple[Window, ...] | None:
+        out = self.infer(x).spatial
+        if all(size == 1 for size in out):
+            return None
+        return tuple(adaptive_window(int(size), int(to)) for size, to in zip(x.spatial, out, strict=True))
+
+
+def adaptive_window(size: int, out: int) -> Window:
+    """The largest of the windows that make `out` of `size`.
+
+    Each goes from floor(i · size / out) to ceil((i + 1) · size / out).
+    """
+    step = Fraction(size, out)
+    # Windows start at any remainder; the largest is the one that starts furthest behind its whole number.
+    return Window((step.numerator + 2 * step.denominator - 2) // step.denominator, step)
+
 
 @register_layer
 class AdaptiveAvgPool(AdaptivePool):
@@ -164,6 +205,10 @@ class AdaptiveAvgPool(AdaptivePool):
     example = "adaptive_avgpool 7"
     torch_name = "AdaptiveAvgPool"
 
+    def saved(self, x: Shape, contiguous: bool) -> Saved:
+        # To a size of 1 PyTorch takes the mean, which needs nothing.
+        return Saved(input=self.infer(x).positions > 1)
+
 
 @register_layer
 class AdaptiveMaxPool(AdaptivePool):
@@ -172,6 +217,9 @@ class AdaptiveMaxPool(AdaptivePool):
     word = "adaptive_maxpool"
     example = "adaptive_maxpool (4, 4)"
     torch_name = "AdaptiveMaxPool"
+
+    def saved(self, x: Shape, contiguous: bool) -> Saved:
+        return Saved(input=True, bytes=_INDEX * int(self.infer(x).elements))
 
 
 @register_layer
@@ -189,3 +237,9 @@ class GlobalAvgPool(Layer):
 
     def call(self, x: Shape) -> Call:
         return Call(f"AdaptiveAvgPool{x.rank}d", (1,))
+
+    def saved(self, x: Shape, contiguous: bool) -> Saved:
+        return Saved()
+
+    def windows(self, x: Shape) -> None:
+        return None

@@ -1,11 +1,23 @@
 """Layers that move, resize or pass on what arrives: `flatten`, `upsample`, `pad`, `id`, …"""
 
+from fractions import Fraction
 from math import floor
 from typing import Annotated, Any
 
 from specgen import arithmetic
-from specgen.layers.base import Argument, Call, Layer, Refusal, need_division, need_map, per_axis
+from specgen.layers.base import (
+    Argument,
+    Call,
+    Layer,
+    Refusal,
+    Saved,
+    Window,
+    need_division,
+    need_map,
+    per_axis,
+)
 from specgen.layers.fields import Absent, Axes, Choice, Either, Flag, OptionType, Real, Whole
+from specgen.layers.pool import adaptive_window
 from specgen.layers.registry import register_layer
 from specgen.shape import LARGEST, PerAxis, Shape, collapse, times
 
@@ -18,6 +30,7 @@ class Flatten(Layer):
     family = "shape"
     formula = "the product of the sizes from start_dim to end_dim"
     example = "flatten"
+    gives_contiguous = True
 
     start_dim: Annotated[int, Whole(-4, 4)] = 1
     end_dim: Annotated[int, Whole(-4, 4)] = -1
@@ -38,6 +51,13 @@ class Flatten(Layer):
 
     def call(self, x: Shape) -> Call:
         return Call("Flatten", (), self.changed("start_dim", "end_dim"))
+
+    def shares_input(self, x: Shape, contiguous: bool) -> bool:
+        return contiguous
+
+    def windows(self, x: Shape) -> tuple[Window, ...] | None:
+        # A vector's values stand for all the positions that it was flattened from.
+        return () if x.positions == 1 or self.infer(x).rank else None
 
 
 class _Factors(OptionType):
@@ -69,6 +89,8 @@ _RANKS = {
     "bicubic": (2,),
     "trilinear": (3,),
 }
+#: How many inputs along an axis an output is mixed from.
+_NEIGHBOURS = {"linear": 2, "bilinear": 2, "trilinear": 2, "bicubic": 4}
 _ALIGNED = ("linear", "bilinear", "bicubic", "trilinear")
 
 
@@ -140,6 +162,15 @@ class Upsample(Layer):
             keywords["mode"] = self.mode.replace("_", "-")
         return Call("Upsample", (), {**keywords, **self.changed("align_corners")})
 
+    def saved(self, x: Shape, contiguous: bool) -> Saved:
+        return Saved(input=self.mode == "area" and self.infer(x).positions > 1)
+
+    def windows(self, x: Shape) -> tuple[Window, ...]:
+        pairs = [(int(size), int(out)) for size, out in zip(x.spatial, self.infer(x).spatial, strict=True)]
+        if self.mode == "area":
+            return tuple(adaptive_window(size, out) for size, out in pairs)
+        return tuple(Window(_NEIGHBOURS.get(self.mode, 1), Fraction(size, out)) for size, out in pairs)
+
 
 @register_layer
 class PixelShuffle(Layer):
@@ -168,6 +199,9 @@ class PixelShuffle(Layer):
 
     def call(self, x: Shape) -> Call:
         return Call("PixelShuffle", (self.upscale_factor,))
+
+    def windows(self, x: Shape) -> tuple[Window, ...]:
+        return (Window(1, Fraction(1, int(self.upscale_factor))),) * x.rank
 
 
 @register_layer
@@ -259,6 +293,12 @@ class Pad(Layer):
         value: tuple[Argument, ...] = (self.value,) if self.mode == "constant" else ()
         return Call(f"{_PADS[self.mode]}{x.rank}d", (padding, *value))
 
+    def saved(self, x: Shape, contiguous: bool) -> Saved:
+        return Saved(input=self.mode in ("reflect", "replicate"))
+
+    def windows(self, x: Shape) -> tuple[Window, ...]:
+        return ()
+
 
 @register_layer
 class Identity(Layer):
@@ -270,3 +310,6 @@ class Identity(Layer):
 
     def call(self, x: Shape) -> Call:
         return Call("Identity")
+
+    def shares_input(self, x: Shape, contiguous: bool) -> bool:
+        return True

@@ -4,7 +4,7 @@ from math import gcd
 from typing import Annotated, ClassVar
 
 from specgen import arithmetic
-from specgen.layers.base import Call, Layer, Refusal, need_division
+from specgen.layers.base import Call, Layer, Refusal, Saved, Window, need_division
 from specgen.layers.fields import Flag, Real, Whole
 from specgen.layers.registry import register_layer
 from specgen.shape import LARGEST, Shape
@@ -40,6 +40,9 @@ class ChannelsLast(Layer):
     def call(self, x: Shape) -> Call:
         return Call("ChannelsLast")
 
+    def shares_input(self, x: Shape, contiguous: bool) -> bool:
+        return True
+
 
 @register_layer
 class ChannelsFirst(Layer):
@@ -63,6 +66,9 @@ class ChannelsFirst(Layer):
     def call(self, x: Shape) -> Call:
         return Call("ChannelsFirst")
 
+    def shares_input(self, x: Shape, contiguous: bool) -> bool:
+        return True
+
 
 @register_layer
 class Tokens(Layer):
@@ -83,6 +89,12 @@ class Tokens(Layer):
     def call(self, x: Shape) -> Call:
         return Call("Flatten", (), {"end_dim": -2}) if x.channels_last else Call("Tokens")
 
+    def shares_input(self, x: Shape, contiguous: bool) -> bool:
+        return True
+
+    def windows(self, x: Shape) -> tuple[Window, ...]:
+        return ()
+
 
 @register_layer
 class ClassToken(Layer):
@@ -92,6 +104,7 @@ class ClassToken(Layer):
     family = "transformer"
     formula = "N × C → N + 1 × C"
     example = "cls_token"
+    gives_contiguous = True
 
     def infer(self, x: Shape) -> Shape:
         need_tokens(x, self.word)
@@ -99,6 +112,12 @@ class ClassToken(Layer):
 
     def call(self, x: Shape) -> Call:
         return Call("ClassToken", (x.channels,))
+
+    def saved(self, x: Shape, contiguous: bool) -> Saved:
+        return Saved()
+
+    def windows(self, x: Shape) -> tuple[Window, ...]:
+        return ()
 
     def parameters(self, x: Shape) -> dict[str, tuple[int, ...]]:
         return {"weight": (1, 1, x.channels)}
@@ -122,6 +141,9 @@ class PositionEmbedding(Layer):
     def call(self, x: Shape) -> Call:
         return Call("PositionEmbedding", (x.spatial[0], x.channels))
 
+    def saved(self, x: Shape, contiguous: bool) -> Saved:
+        return Saved()
+
     def parameters(self, x: Shape) -> dict[str, tuple[int, ...]]:
         return {"weight": (1, x.spatial[0], x.channels)}
 
@@ -140,6 +162,7 @@ class SelfAttention(Layer):
     positional = ("num_heads",)
     short: ClassVar[dict[str, str]] = {"heads": "num_heads", "drop": "dropout"}
     example = "attn 12"
+    gives_contiguous = True
 
     num_heads: Annotated[int, Whole(1)]
     dropout: Annotated[float, Real(0, 1)] = 0.0
@@ -168,6 +191,19 @@ class SelfAttention(Layer):
         tokens, c = x.positions, x.channels
         return 4 * tokens * c * c + 2 * tokens * tokens * c
 
+    def saved(self, x: Shape, contiguous: bool) -> Saved:
+        tokens, values, heads = int(x.positions), int(x.elements), int(self.num_heads)
+        copy = 0 if contiguous else values
+        # Queries, keys, values and what comes of them; without dropout the weights between tokens are
+        # worked out again, from the logarithm of each row's sum, a float32. With it there are the
+        # weights, the factors of the dropout, and their product.
+        rows = 3 * heads * tokens * tokens if self.dropout else 0
+        sums = 0 if self.dropout else 4 * heads * tokens
+        return Saved(input=contiguous, values=copy + 4 * values + rows, bytes=sums)
+
+    def windows(self, x: Shape) -> None:
+        return None
+
 
 @register_layer
 class TakeToken(Layer):
@@ -195,6 +231,12 @@ class TakeToken(Layer):
 
     def call(self, x: Shape) -> Call:
         return Call("TakeToken", (self.index,))
+
+    def shares_input(self, x: Shape, contiguous: bool) -> bool:
+        return True
+
+    def windows(self, x: Shape) -> tuple[Window, ...]:
+        return ()
 
 
 @register_layer

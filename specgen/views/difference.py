@@ -15,7 +15,7 @@ from specgen.ir import Network
 from specgen.shape import times
 from specgen.source import printable
 from specgen.state import Sizes
-from specgen.views.summary import columns, short
+from specgen.views.text import columns, short
 
 #: The sign in front of each kind of change, and what it says in Markdown.
 _SIGNS = {"added": "+", "removed": "−", "moved": ">", "changed": "~", "renamed": "~"}

@@ -7,7 +7,7 @@ from typing import Any
 from specgen import options
 from specgen.layers import registry
 from specgen.layers.base import Layer
-from specgen.views.summary import columns
+from specgen.views.text import columns
 
 
 def overview() -> str:
