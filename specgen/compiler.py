@@ -89,6 +89,7 @@ def load(
     device: str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
     weights: str | os.PathLike[str] | Mapping[str, torch.Tensor] | None = None,
+    init: str = "torch",
     limits: Limits = DEFAULT_LIMITS,
     **params: Any,
 ) -> nn.Sequential:
@@ -100,14 +101,18 @@ def load(
         device: where the weights are made: `"cpu"`, `"cuda:0"`, `"meta"`.
         dtype: their type: `"float32"`, `"bfloat16"`, …
         weights: a safetensors file, a checkpoint of tensors, or a state dict; its keys and shapes have to
-            be the network's. Without, the weights are initialised as the spec says.
+            be the network's. Without, the weights are initialised as the spec says. A file is mapped: do
+            not write into it while the network is in use; to replace or delete it is safe.
+        init: how the initial weights are drawn: `"torch"`, to the bit as PyTorch draws them under this
+            seed, or `"fast"`, from the same distributions on all threads.
 
     Raises:
         SpecError: the spec is wrong.
+        ValueError: a device, a dtype or an `init` that is not known.
         WeightsError: the weights cannot be read, or do not fit; all that differs is listed.
     """
     network = compile(source, text=text, input=input, variant=variant, limits=limits, **params)
-    return network.build(device=device, dtype=dtype, weights=weights)
+    return network.build(device=device, dtype=dtype, weights=weights, init=init)
 
 
 def analyse(

@@ -304,6 +304,7 @@ class Network(BaseModel):
         device: str | torch.device | None = None,
         dtype: str | torch.dtype | None = None,
         weights: str | os.PathLike[str] | Mapping[str, torch.Tensor] | None = None,
+        init: str = "torch",
     ) -> nn.Sequential:
         """The network as an `nn.Sequential`, its weights initialised, or read from `weights`.
 
@@ -311,7 +312,7 @@ class Network(BaseModel):
         """
         from specgen.backends import torch as backend
 
-        return backend.build(self, device=device, dtype=dtype, weights=weights)
+        return backend.build(self, device=device, dtype=dtype, weights=weights, init=init)
 
     def emit(self) -> str:
         """The network as the text of one Python module that needs nothing but torch."""

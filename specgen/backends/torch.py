@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
 
 from specgen import arithmetic, initialisation
+from specgen.backends import modules
+from specgen.backends.fills import Deferred, Fill, fill_exactly, fill_fast
 from specgen.backends.weights import read_weights
 from specgen.ir import Block, Child, Member, Network, Parallel, Sequence, Step, walk
 
@@ -22,22 +24,31 @@ def build(
     device: str | torch.device | None = None,
     dtype: str | torch.dtype | None = None,
     weights: str | os.PathLike[str] | Mapping[str, Tensor] | None = None,
+    init: str = "torch",
 ) -> nn.Sequential:
     """The network in memory. See `specgen.load`.
 
-    Raises `ValueError` for a device or a dtype that PyTorch does not know, and `WeightsError` for
+    Raises `ValueError` for a device, a dtype or an `init` that is not known, and `WeightsError` for
     weights that do not fit.
     """
     place = torch.device("cpu") if device is None else as_device(device)
     kind = None if dtype is None else as_dtype(dtype)
-    with place:
-        model = _sequential(network.root)
-        initialise(network, model)
+    if init not in INITS:
+        raise ValueError(f"{init!r} is no way to draw the weights: use one of {', '.join(INITS)}")
+    maker = Maker(place if weights is None else torch.device("meta"), place)
+    model = _sequential(network.root, maker.make)
+    if weights is None:
+        initialise(network, model, maker.deferred)
+        INITS[init](maker.deferred.fills)
     if kind is not None:
         model = model.to(kind)
     if weights is not None:
-        read_weights(model, weights, network.name)
+        read_weights(model, weights, network.name, None if place.type == "meta" else place)
     return model
+
+
+#: How weights are drawn that no file gives: as PyTorch does, or in parallel from the same distributions.
+INITS: Mapping[str, Callable[[Iterable[Fill]], None]] = {"torch": fill_exactly, "fast": fill_fast}
 
 
 def as_device(device: str | torch.device) -> torch.device:
@@ -61,18 +72,22 @@ def as_dtype(dtype: str | torch.dtype) -> torch.dtype:
     return known[dtype]
 
 
-def _sequential(sequence: Sequence) -> nn.Sequential:
-    return nn.Sequential(OrderedDict((child.name, _child(child)) for child in sequence.steps))
+#: What makes the module of a layer.
+Make: TypeAlias = "Callable[[Step], nn.Module]"
 
 
-def _child(child: Child) -> nn.Module:
+def _sequential(sequence: Sequence, make: Make) -> nn.Sequential:
+    return nn.Sequential(OrderedDict((child.name, _child(child, make)) for child in sequence.steps))
+
+
+def _child(child: Child, make: Make) -> nn.Module:
     match child:
         case Step():
             return make(child)
         case Sequence():
-            return _sequential(child)
+            return _sequential(child, make)
         case Block():
-            return SpecBlock(child)
+            return SpecBlock(child, make)
 
 
 def make(step: Step) -> nn.Module:
@@ -80,8 +95,36 @@ def make(step: Step) -> nn.Module:
     call = step.call
     arguments = [arithmetic.plain(value) for value in call.arguments]
     keywords = {name: arithmetic.plain(value) for name, value in call.keywords.items()}
-    module: nn.Module = _constructor(call.name, (type(step.layer).modules,))(*arguments, **keywords)
+    module: nn.Module = _class(step)(*arguments, **keywords)
     return module
+
+
+class Maker:
+    """Makes modules whose values come later, if their class is known to fill all that it has.
+
+    Those are on `empty`, and `deferred` notes what fills them. Any other, as a layer of one's own may have,
+    is made on `place` as it always is.
+    """
+
+    def __init__(self, empty: torch.device, place: torch.device) -> None:
+        self.deferred = Deferred(empty)
+        self.place = place
+
+    def make(self, step: Step) -> nn.Module:
+        """The module of one layer."""
+        module = _class(step).__module__
+        if module == modules.__name__ or module.startswith("torch.nn.modules."):
+            with self.deferred:
+                return make(step)
+        # It may draw at once, and what came before it has to have drawn by then.
+        fill_exactly(self.deferred.fills)
+        self.deferred.fills.clear()
+        with self.place:
+            return make(step)
+
+
+def _class(step: Step) -> Any:
+    return _constructor(step.call.name, (type(step.layer).modules,))
 
 
 def _constructor(name: str, modules: Iterable[str]) -> Any:
@@ -99,20 +142,20 @@ class SpecBlock(nn.Module):
     A plan is a tuple of steps: a child's name, or a join with its axis and the plans of its branches.
     """
 
-    def __init__(self, block: Block) -> None:
+    def __init__(self, block: Block, make: Make) -> None:
         super().__init__()
         self.block = block.block
         self.arguments = ", ".join(f"{k}={arithmetic.plain(v)}" for k, v in block.arguments.items())
-        self.plan = self._adopt(block.steps)
+        self.plan = self._adopt(block.steps, make)
 
-    def _adopt(self, steps: Iterable[Member]) -> tuple[Any, ...]:
+    def _adopt(self, steps: Iterable[Member], make: Make) -> tuple[Any, ...]:
         plan: list[Any] = []
         for step in steps:
             if isinstance(step, Parallel):
-                branches = tuple(self._adopt(branch.steps) for branch in step.branches)
+                branches = tuple(self._adopt(branch.steps, make) for branch in step.branches)
                 plan.append((step.join, step.output.channel_axis, branches))
             else:
-                self.add_module(step.name, _child(step))
+                self.add_module(step.name, _child(step, make))
                 plan.append(step.name)
         return tuple(plan)
 
@@ -143,12 +186,12 @@ def _join(kind: str, axis: int, parts: list[Tensor]) -> Tensor:
     return result
 
 
-def initialise(network: Network, model: nn.Module) -> None:
-    """Apply the network's `init` rules, in the order of the modules."""
-    modules = {type(step.layer).modules for _, step in walk(network.root)}
+def initialise(network: Network, model: nn.Module, deferred: Deferred) -> None:
+    """Note what the network's `init` rules fill, in the order of the modules."""
+    sources = {type(step.layer).modules for _, step in walk(network.root)}
 
     def classes_of(names: Iterable[str]) -> tuple[Any, ...]:
-        return tuple(_constructor(name, modules) for name in names)
+        return tuple(_constructor(name, sources) for name in names)
 
     plan = [
         (reach, classes_of(reach.classes), classes_of(reach.biased)) for reach in initialisation.plan(network)
@@ -158,21 +201,22 @@ def initialise(network: Network, model: nn.Module) -> None:
             if isinstance(module, classes) and (not reach.depthwise or module.groups == module.in_channels):
                 weight, bias = module._parameters.get("weight"), module._parameters.get("bias")
                 if weight is not None:
-                    getattr(nn.init, f"{reach.rule.function}_")(weight, **reach.rule.options)
+                    function = getattr(nn.init, f"{reach.rule.function}_")
+                    deferred.fills.append(Fill(function, weight, keywords=reach.rule.options))
                 if bias is not None and reach.rule.bias is not None and isinstance(module, biased):
-                    nn.init.constant_(bias, reach.rule.bias)
+                    deferred.fills.append(Fill(nn.init.constant_, bias, (reach.rule.bias,)))
                 break
 
 
 def observed_shapes(network: Network, model: nn.Module, x: Tensor) -> dict[str, tuple[int, ...]]:
     """Run the model once and note the real output shape of every layer, by path, batch left out."""
     found: dict[str, tuple[int, ...]] = {}
-    modules = dict(model.named_modules())
+    by_path = dict(model.named_modules())
 
     def note(path: str) -> Any:
         return lambda module, inputs, output: found.__setitem__(path, tuple(output.shape[1:]))
 
-    handles = [modules[path].register_forward_hook(note(path)) for path, _ in walk(network.root)]
+    handles = [by_path[path].register_forward_hook(note(path)) for path, _ in walk(network.root)]
     try:
         with torch.no_grad():
             model(x)

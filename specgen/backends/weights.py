@@ -22,9 +22,16 @@ class WeightsError(Exception):
 
 
 def read_weights(
-    model: nn.Module, weights: str | os.PathLike[str] | Mapping[str, Tensor], name: str = ""
+    model: nn.Module,
+    weights: str | os.PathLike[str] | Mapping[str, Tensor],
+    name: str = "",
+    place: torch.device | None = None,
 ) -> None:
     """Load weights into a model, exactly by key and shape; raises `WeightsError` listing what differs.
+
+    What the model has on `meta` becomes the weights themselves, moved to `place` if one is given: of the
+    model's types, and none sharing memory with another or with a table that the caller has. A file is
+    mapped, and its pages are read when they are needed.
 
     `name` is the network's. Where that is a shipped one whose keys are not torchvision's, the keys of
     torchvision's checkpoint are understood too. As in PyTorch, `num_batches_tracked` may be missing.
@@ -42,9 +49,30 @@ def read_weights(
     if lines:
         shown = lines[:20] + ([f"and {len(lines) - 20} more"] if len(lines) > 20 else [])
         raise WeightsError("the weights do not fit the network\n  " + "\n  ".join(shown))
-    on_meta = any(tensor.is_meta for tensor in wanted.values())
     counts = {key: torch.zeros((), dtype=torch.long) for key in wanted if key.endswith(_COUNT)}
-    model.load_state_dict({**counts, **state}, strict=True, assign=on_meta)
+    state = {**counts, **state}
+    if place is not None:
+        state = _own(state, wanted, place, copy=isinstance(weights, Mapping))
+    taken = {key for key, tensor in wanted.items() if tensor.is_meta}
+    model.load_state_dict({key: state[key] for key in wanted if key in taken}, strict=False, assign=True)
+    model.load_state_dict({key: state[key] for key in wanted if key not in taken}, strict=False)
+
+
+def _own(
+    state: Mapping[str, Tensor], wanted: Mapping[str, Tensor], place: torch.device, *, copy: bool
+) -> dict[str, Tensor]:
+    """The tensors as a model on `place` can keep them: its types, each with memory of its own."""
+    found: dict[str, Tensor] = {}
+    storages: set[int] = set()
+    for key, like in wanted.items():
+        tensor = state[key].detach().to(place, like.dtype, copy=copy).contiguous()
+        start = tensor.untyped_storage().data_ptr()
+        # Two keys may stand for one tensor in a checkpoint; in a file, a tensor may start anywhere.
+        if start in storages or tensor.data_ptr() % tensor.element_size():
+            tensor = tensor.clone()
+        storages.add(start)
+        found[key] = tensor
+    return found
 
 
 # --- torchvision's checkpoints -------------------------------------------------------------------
@@ -120,7 +148,7 @@ def _read(path: Path) -> dict[str, Tensor]:
     except OSError as error:
         raise WeightsError(f"cannot read the weights: {(error.strerror or str(error)).lower()}") from None
     try:
-        state: Any = load_file(path) if start[8:9] == b"{" else torch.load(path, "cpu", weights_only=True)
+        state: Any = load_file(path) if start[8:9] == b"{" else _load_checkpoint(path, start)
     except (SafetensorError, Exception) as error:
         reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
         raise WeightsError(
@@ -131,6 +159,11 @@ def _read(path: Path) -> dict[str, Tensor]:
     if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
         raise WeightsError("the file holds no table of tensors by name")
     return state
+
+
+def _load_checkpoint(path: Path, start: bytes) -> Any:
+    """What `torch.save` wrote; the files of its newer kind, which are archives, are mapped."""
+    return torch.load(path, "cpu", weights_only=True, mmap=start.startswith(b"PK"))
 
 
 def save_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:

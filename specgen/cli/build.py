@@ -22,9 +22,15 @@ from specgen.source import printable, reason
 @click.option("--device", metavar="NAME", help="cpu, cuda:0, meta, …")
 @click.option("--dtype", metavar="NAME", help="float32, bfloat16, …")
 @click.option("--seed", type=int, help="Seed of the initial weights.")
+@click.option(
+    "--init",
+    type=click.Choice(("torch", "fast")),
+    default="torch",
+    help="How they are drawn: bit for bit as PyTorch does, or from the same distributions on all threads.",
+)
 def build(
     spec: str | None, pairs: Sequence[str], shape: str | None, variant: str | None, as_json: bool,
-    weights: str | None, save: str | None, device: str | None, dtype: str | None, seed: int | None,
+    weights: str | None, save: str | None, device: str | None, dtype: str | None, seed: int | None, init: str,
 ) -> None:  # fmt: skip
     """Build the network, run it once, and compare every layer's real output with the inferred one."""
     network = network_of(or_stdin(spec), pairs, shape, variant, as_json)
@@ -37,7 +43,7 @@ def build(
     if seed is not None:
         torch.manual_seed(seed)
     try:
-        model = network.build(device=device, dtype=dtype, weights=weights)
+        model = network.build(device=device, dtype=dtype, weights=weights, init=init)
         like = next(model.parameters(), torch.empty(0, device=device or "cpu"))
         x = torch.zeros((2, *map(int, network.input_shape.sizes)), device=like.device, dtype=like.dtype)
         observed = observed_shapes(network, model.eval(), x)
