@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
-from unicodedata import combining, east_asian_width
+from unicodedata import category, east_asian_width
 
 from specgen.source import Source, Span, printable
 
@@ -193,5 +193,6 @@ def _visible(text: str) -> str:
 def _width(text: str) -> int:
     """How many columns `_visible(text)` takes on a terminal."""
     return sum(
-        0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in _visible(text)
+        0 if category(char) in ("Mn", "Me", "Cf") else 2 if east_asian_width(char) in "WF" else 1
+        for char in _visible(text)
     )

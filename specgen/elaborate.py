@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
-from specgen import arithmetic, conditions, draft, hints, initialisation, options, syntax
+from specgen import arithmetic, conditions, draft, hints, initialisation, options, remedies, syntax
 from specgen.arithmetic import Symbol
 from specgen.diagnostics import Diagnostic, Label, SpecError
 from specgen.draft import Draft, DraftBlock, DraftLayer, DraftParallel, DraftSequence
@@ -18,7 +18,7 @@ from specgen.evaluation import Evaluation
 from specgen.expressions import describe
 from specgen.ir import InitRule, Network
 from specgen.joins import BranchRefusal, join, share
-from specgen.layer_line import defaults_of, given_on, make, tried
+from specgen.layer_line import defaults_of, given_on, make
 from specgen.layers import registry
 from specgen.layers.base import Layer, Refusal
 from specgen.limits import Limits
@@ -54,7 +54,13 @@ def elaborate(
     problems = resolve(source, spec, words)
     if problems:
         raise SpecError(problems)
-    return _Elaborator(source, spec, request, limits).run()
+    elaborator = _Elaborator(source, spec, request, limits)
+    try:
+        return elaborator.run()
+    except SpecError as error:
+        # An input that was turned round is why sizes do not fit further down.
+        turned = [warning for warning in elaborator.warnings if warning.code == "channels-last"]
+        raise SpecError([*error.diagnostics, *turned]) from None
 
 
 class _Elaborator(Evaluation):
@@ -66,6 +72,8 @@ class _Elaborator(Evaluation):
         self.warnings: list[Diagnostic] = []
         self.input: Shape | None = request.input
         self.frames = [Frame("network")]
+        #: The turns of the repeats that are under way, counted from 0.
+        self.turns: list[int] = []
         self.settings: dict[str, Any] = {}
         self.init: list[InitRule] = []
         self.name = request.name
@@ -224,6 +232,12 @@ class _Elaborator(Evaluation):
                 f"expected {wanted}, but {self.shape} arrives",
                 statement.shape.span,
                 f"what arrives is {self.shape.describe()}",
+                remedies.equalised(
+                    [child for children in self.placed() for child in children],
+                    lambda shape: shape.sizes == wanted.sizes,
+                    wanted,
+                    self.source,
+                ),
                 also=hints.last_change(self.placed()),
             )
 
@@ -314,7 +328,9 @@ class _Elaborator(Evaluation):
             if repeat.counter is not None:
                 inner.values[repeat.counter.text] = turn
             with self.inside(repeat.turns.span, f"in turn {turn + 1} of {count}"):
+                self.turns.append(turn)
                 self._statements(repeat.body, inner)
+                self.turns.pop()
 
     def _if(self, statement: syntax.If, scope: Scope) -> None:
         failed: list[str | None] = []
@@ -362,7 +378,7 @@ class _Elaborator(Evaluation):
         for body in statement.branches:
             branches.append(self._branch(body, scope, arrives))
             shapes.append(self.arrived(body.span))
-        self.shape = self._join(kind, shapes, [body.span for body in statement.branches])
+        self.shape = self._join(kind, shapes, [body.span for body in statement.branches], branches)
         self._place(DraftParallel(None, kind, arrived, self.shape, statement.span, branches))
 
     def _is_member(self, statement: syntax.Parallel | syntax.Residual) -> bool:
@@ -374,13 +390,31 @@ class _Elaborator(Evaluation):
         body = syntax.Body((statement._replace(label=None),), statement.span)
         self._module(statement.label, kind, statement.span, body, scope.inner(), {}, {})
 
-    def _join(self, kind: Any, shapes: list[Shape], spans: list[Span]) -> Shape:
+    def _join(self, kind: Any, shapes: list[Shape], spans: list[Span], branches: list[list[Draft]]) -> Shape:
         try:
             return join(kind, shapes)
         except BranchRefusal as refusal:
+            at = refusal.branch
             also = Label(spans[0], f"this branch gives {hints.said(shapes[0])}", primary=False)
-            label = f"this branch gives {hints.said(shapes[refusal.branch])}"
-            self.fail(refusal.code, refusal.title, spans[refusal.branch], label, also=also)
+            label = f"this branch gives {hints.said(shapes[at])}"
+            help_ = self._equal(kind, branches[at], shapes, at, 0) or self._equal(
+                kind, branches[0], shapes, 0, at
+            )
+            self.fail(refusal.code, refusal.title, spans[at], label, help_, also=also)
+
+    def _equal(self, kind: Any, branch: list[Draft], shapes: list[Shape], at: int, other: int) -> str:
+        """What makes a branch fit to another one, if all branches can be joined then."""
+
+        def fits(shape: Shape) -> bool:
+            try:
+                join(kind, [*shapes[:at], shape, *shapes[at + 1 :]])
+            except BranchRefusal:
+                return False
+            return True
+
+        channels = shapes[at].channels if kind in ("cat", "split") else shapes[other].channels
+        wanted = shapes[other].replace(channels=channels)
+        return remedies.equalised(branch, fits, wanted, self.source)
 
     def _residual(self, statement: syntax.Residual, scope: Scope) -> None:
         guard = None if statement.condition is None else self.guard(statement.condition, scope)
@@ -404,7 +438,7 @@ class _Elaborator(Evaluation):
                 self._group(label, statement.projection, scope.inner(), statement.projection.span)
             shortcut = self.frames.pop().children
             spans[1] = statement.projection.span
-            output = self._join("add", [output, self.arrived(statement.span)], spans)
+            output = self._join("add", [output, self.arrived(statement.span)], spans, [body, shortcut])
         elif output != arrived:
             head = self.source.text[statement.span.start : statement.body.span.start].split()
             self.fail(
@@ -412,10 +446,11 @@ class _Elaborator(Evaluation):
                 "`residual` needs a body that keeps the shape",
                 statement.body.span,
                 f"{arrived} goes in and {output} comes out",
-                "" if "when" in head else hints.projection(arrived, output),
+                "" if "when" in head else remedies.projection(arrived, output),
+                remedies.equalised(body, lambda shape: shape.sizes == arrived.sizes, arrived, self.source),
             )
         else:
-            output = self._join("add", [output, arrived], spans)
+            output = self._join("add", [output, arrived], spans, [body, []])
         self.shape = output
         self._place(
             DraftParallel(None, "add", arrived, output, statement.span, [body, shortcut], guard or "")
@@ -583,8 +618,18 @@ class _Elaborator(Evaluation):
         also = hints.last_shrinking(placed, self.source) if shrunk else hints.last_change(placed)
         self.fail(
             refusal.code, refusal.title, option.span if option else word, refusal.label,
-            tried(layer, refusal, arrived), refusal.advice, also=also,
+            *self._remedies(layer, refusal, arrived, word), also=also,
         )  # fmt: skip
+
+    def _remedies(self, layer: Layer, refusal: Refusal, arrived: Shape, word: Span) -> list[str]:
+        """What would let a layer fit, at most two: its own options first, then what stands above."""
+        as_option = "=" in self.source.text[word.start : word.end]
+        found = [*remedies.tried(layer, refusal, arrived, as_option=as_option), refusal.advice]
+        if refusal.code == "kernel-too-large" and arrived.is_map:
+            found.insert(1, remedies.without_a_pooling(self.placed(), layer, self.source))
+            if len(self.turns) == 1 and self.turns[0] and len(self.within) == 1:
+                found.insert(0, f"with `repeat {self.turns[0]}` it fits")  # the turns before this one did
+        return [text for text in found if text][:2]
 
     def _flatten(self, span: Span) -> None:
         """Put a `Flatten` in front: of the layer, or of the named groups that it opens."""

@@ -1,17 +1,16 @@
-"""What an error about a shape says besides: where the shape came from, and what would fit."""
+"""What an error about a shape says besides: where the shape came from."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from specgen.diagnostics import Label
-from specgen.draft import Draft, along
-from specgen.expressions import describe
-from specgen.layers import registry
-from specgen.layers.base import Refusal
-from specgen.shape import Shape, collapse
+from specgen.draft import Draft, DraftLayer, along
+from specgen.shape import Shape, times
 from specgen.source import Source
+
+#: Steps of a chain of sizes that are shown.
+_MOST_SHOWN = 6
 
 
 def last_change(placed: Sequence[Sequence[Draft]]) -> Label | None:
@@ -24,17 +23,37 @@ def last_change(placed: Sequence[Sequence[Draft]]) -> Label | None:
 
 
 def last_shrinking(placed: Sequence[Sequence[Draft]], source: Source) -> Label | None:
-    """Where the map that arrives got so small, and how often it was halved on the way."""
+    """Where the map that arrives got so small, and in which steps."""
     layers = [one for children in placed for one in along(children)]
-    halved = [one for one in layers if one.input.is_map and _halves(one.input, one.output)]
-    if not halved or layers[-1].output.spatial != halved[-1].output.spatial:
+    smaller = [one for one in layers if one.input.is_map and _shrinks(one.input, one.output)]
+    if not smaller or layers[-1].output.spatial != smaller[-1].output.spatial:
         return last_change(placed)
-    text = f"this makes {halved[-1].output}"
-    if len(halved) > 1:
-        lines = sorted({source.position(one.span.start)[0] for one in halved})
-        places = f"line{'s' * (len(lines) > 1)} {', '.join(map(str, lines))}"
-        text += f", the last of {len(halved)} halvings ({places})"
-    return Label(halved[-1].span, text, primary=False)
+    text = f"this makes {smaller[-1].output}"
+    lines = [source.position(one.span.start)[0] for one in smaller]
+    if len(smaller) > 1 and all(_halves(one.input, one.output) for one in smaller):
+        places = f"line{'s' * (len(set(lines)) > 1)} {', '.join(map(str, sorted(set(lines))))}"
+        text += f", the last of {len(smaller)} halvings ({places})"
+    elif len(smaller) > 1:
+        text += f", as the map goes {_chain(smaller, lines)}"
+    return Label(smaller[-1].span, text, primary=False)
+
+
+def _chain(smaller: Sequence[DraftLayer], lines: Sequence[int]) -> str:
+    """How a map gets smaller: `32 → 8 (line 2) → 6 (line 3)`; the sizes of one axis where all agree."""
+    square = all(len(set(map(int, one.output.spatial))) == 1 for one in smaller)
+    square = square and len(set(map(int, smaller[0].input.spatial))) == 1
+
+    def size(spatial: tuple[int, ...]) -> str:
+        return str(int(spatial[0])) if square else times(spatial)
+
+    shown = smaller[-_MOST_SHOWN:]
+    parts = ["…"] if len(shown) < len(smaller) else []
+    parts.append(size(shown[0].input.spatial))
+    parts += [
+        f"{size(one.output.spatial)} (line {line})"
+        for one, line in zip(shown, lines[-len(shown) :], strict=True)
+    ]
+    return " → ".join(parts)
 
 
 def said(shape: Shape) -> str:
@@ -42,26 +61,16 @@ def said(shape: Shape) -> str:
     return str(shape) if shape.rank else shape.describe()
 
 
+def _shrinks(before: Shape, after: Shape) -> bool:
+    pairs = list(zip(before.spatial, after.spatial, strict=False))
+    return (
+        before.rank == after.rank
+        and all(out <= size for size, out in pairs)
+        and any(out < size for size, out in pairs)
+    )
+
+
 def _halves(before: Shape, after: Shape) -> bool:
     """Whether every axis of a map comes out at about half its size."""
     pairs = zip(before.spatial, after.spatial, strict=False)
     return before.rank == after.rank and all(out < size and abs(size - 2 * out) <= 1 for size, out in pairs)
-
-
-def projection(arrived: Shape, output: Shape) -> str:
-    """What to write for a shortcut that goes from one shape to another; nothing where that fails."""
-    conv = registry.find("conv")
-    assert conv is not None
-    if not (arrived.is_map and arrived.rank == output.rank and not output.channels_last):
-        return ""
-    sizes = zip(arrived.spatial, output.spatial, strict=True)
-    stride: Any = collapse(tuple(-(-int(size) // int(out)) for size, out in sizes))
-    try:
-        made = conv(out_channels=int(output.channels), kernel_size=1, stride=stride).infer(arrived)  # type: ignore[call-arg]
-    except Refusal:
-        return ""
-    if made.sizes != output.sizes:
-        return ""
-    step = "" if stride == 1 else f" s={describe(stride)}"
-    line = f"conv {describe(output.channels)} k=1{step} linear"
-    return f"give the shortcut a projection: `}} else {{ {line} }}`"

@@ -13,9 +13,9 @@ from specgen.diagnostics import Label, SpecError
 from specgen.evaluation import Evaluation
 from specgen.expressions import describe
 from specgen.layers import registry
-from specgen.layers.base import Layer, Refusal
+from specgen.layers.base import Layer
 from specgen.scope import Given, Scope
-from specgen.shape import LARGEST, Shape
+from specgen.shape import LARGEST
 from specgen.source import Source, Span
 
 
@@ -128,23 +128,6 @@ def make(
                 label = f"this is {describe(one.value)}"
                 found.append(evaluation.diagnostic("wrong-value", title, one.span, label, help_))
         raise SpecError(sorted(found, key=lambda one: one.labels[0].span)) from None
-
-
-def tried(layer: Layer, refusal: Refusal, arrived: Shape) -> str:
-    """The first remedy that the shape rule accepts, in words; nothing where none does."""
-    short = {option: letter for letter, option in type(layer).short.items()}
-    flags = {meant: flag for flag, meant in options.flags(type(layer)).items()}
-    for remedy in refusal.remedies:
-        try:
-            type(layer)(**{**dict(layer), **remedy}).infer(arrived)
-        except (Refusal, ValidationError):
-            continue
-        shown = " ".join(
-            flags.get((name, value)) or f"{short.get(name, name)}={options.written(value)}"
-            for name, value in remedy.items()
-        )
-        return f"with `{shown}` it fits"
-    return ""
 
 
 def _as_written(source: Source, span: Span, option: str, word: str) -> str:

@@ -189,6 +189,9 @@ def test_only_so_many_mistakes_are_shown() -> None:
         ("\tconv\t8\trellu", "    conv    8    rellu", "                 ^^^^^"),
         ("id; 卷 8", "id; 卷 8", "    ^^"),
         ("# 卷积\nconv 8 rellu", "conv 8 rellu", "       ^^^^^"),
+        ("id; 🙂 8", "id; 🙂 8", "    ^^"),
+        ("id; ❤\ufe0f 8", "id; ❤\ufe0f 8", "    ^"),
+        ("conv 8 '🙂🙂' rellu", "conv 8 '🙂🙂' rellu", "       ^^^^^^"),
         ("id;" + " " * 300 + "rellu", "…" + " " * 40 + "rellu", " " * 41 + "^^^^^"),
     ],
 )

@@ -70,6 +70,7 @@ class Refusal(Exception):  # noqa: N818 (what a shape rule says, not a failure o
         remedies: changes of options that might mend it, best first; one is shown only if the rule
             accepts it.
         advice: what else would mend it, where no option does.
+        channels: numbers of channels to arrive that might mend it; told like a remedy.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Refusal(Exception):  # noqa: N818 (what a shape rule says, not a failure o
         at: str | None = None,
         remedies: Iterable[Mapping[str, Any]] = (),
         advice: str = "",
+        channels: Iterable[int] = (),
     ) -> None:
         super().__init__(title)
         self.code = code
@@ -89,6 +91,7 @@ class Refusal(Exception):  # noqa: N818 (what a shape rule says, not a failure o
         self.at = at
         self.remedies = tuple(remedies)
         self.advice = advice
+        self.channels = tuple(channels)
 
 
 class Layer(BaseModel):
@@ -238,21 +241,48 @@ def need_division(
     *,
     at: str,
     side: str = "",
+    common: int = 0,
     remedies: Iterable[Mapping[str, Any]] = (),
 ) -> None:
     """Refuse channels, on one `side` if that matters, that do not fall into `count` equal parts.
 
-    `what` is what the parts are called: groups, heads.
+    `what` is what the parts are called: groups, heads. `common` is what else has to fall into as many
+    parts, as the greatest common divisor of both.
     """
     channels, count = int(channels), int(count)
     if channels % count:
+        near = [{at: divisor} for divisor in nearest_divisors(common or channels, count)]
         raise Refusal(
             "groups-do-not-divide",
             f"{count} {what} do not divide {channels} {side}channels",
             f"{channels} / {count} is not whole",
             at=at,
-            remedies=remedies,
+            remedies=(*near, *remedies),
+            channels=nearest_multiples(channels, count) if side != "output " else (),
         )
+
+
+def nearest_divisors(number: int, count: int) -> list[int]:
+    """The divisor of a number, but for 1, that is nearest to `count`, as a list; empty if it is far."""
+    number = int(number)
+    low, high = max(2, count // 2), min(2 * count, number)
+    near = [one for one in range(low, min(high, low + 10_000) + 1) if number % one == 0]
+    return sorted(near, key=lambda one: (abs(one - count), one))[:1]
+
+
+def nearest_multiples(number: int, count: int) -> list[int]:
+    """The multiples of `count` around a number, the nearest first."""
+    low = number // count * count
+    return sorted((low, low + count), key=lambda one: (abs(one - number), one))
+
+
+def smaller_kernels(x: Shape, padding: tuple[int, ...], dilation: tuple[int, ...]) -> list[Mapping[str, Any]]:
+    """The largest kernel that fits, as a remedy; none where that would be a single element."""
+    sizes = [
+        (int(size) + 2 * int(p) - 1) // int(d) + 1
+        for size, p, d in zip(x.spatial, padding, dilation, strict=True)
+    ]
+    return [{"kernel_size": min(sizes)}] if min(sizes) > 1 else []
 
 
 def need_sizes(out: tuple[int, ...], x: Shape, kernel: tuple[int, ...], **options: Any) -> None:

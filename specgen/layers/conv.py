@@ -1,7 +1,7 @@
 """Convolutions: `conv`, `dwconv`, `deconv`."""
 
 from fractions import Fraction
-from math import prod
+from math import gcd, prod
 from typing import Annotated, Any, ClassVar
 
 from specgen.layers.base import (
@@ -11,10 +11,12 @@ from specgen.layers.base import (
     Refusal,
     Saved,
     Window,
+    nearest_multiples,
     need_division,
     need_map,
     need_sizes,
     per_axis,
+    smaller_kernels,
     unless,
 )
 from specgen.layers.fields import Axes, Choice, Either, Flag, Whole
@@ -22,6 +24,16 @@ from specgen.layers.registry import register_layer
 from specgen.shape import PerAxis, Shape, along, collapse, transposed, window
 
 _SHORT = {"k": "kernel_size", "s": "stride", "p": "padding", "d": "dilation", "g": "groups"}
+
+
+def need_groups(channels: int, out_channels: int, groups: int) -> None:
+    """Refuse groups that do not divide the input and the output channels."""
+    common = gcd(int(channels), int(out_channels))
+    need_division(channels, groups, "groups", at="groups", side="input ", common=common)
+    sizes = [{"out_channels": size} for size in nearest_multiples(int(out_channels), int(groups)) if size]
+    need_division(
+        out_channels, groups, "groups", at="groups", side="output ", common=common, remedies=sizes[:1]
+    )
 
 
 class Convolution(Layer):
@@ -66,7 +78,7 @@ class Convolution(Layer):
         else:
             out = along(window, x.spatial, kernel, stride, padding, dilation)
         half = collapse(tuple(d * (k - 1) // 2 for k, d in zip(kernel, dilation, strict=True)))
-        need_sizes(out, x, kernel, remedies=({"padding": half},))
+        need_sizes(out, x, kernel, remedies=({"padding": half}, *smaller_kernels(x, padding, dilation)))
         return Shape(self.channels_out(x), out)
 
     def call(self, x: Shape) -> Call:
@@ -140,9 +152,8 @@ class Convolution(Layer):
         return per_axis(self.padding, x, "padding")
 
     def _check_groups(self, x: Shape) -> None:
-        groups = self.groups_for(x)
-        need_division(x.channels, groups, "groups", at="groups", side="input ")
-        need_division(self.channels_out(x), groups, "groups", at="groups", side="output ")
+        groups, out = self.groups_for(x), self.channels_out(x)
+        need_groups(x.channels, out, groups)
 
     def _check_padding_mode(self, x: Shape) -> None:
         if self.padding_mode not in ("reflect", "circular"):
@@ -155,6 +166,7 @@ class Convolution(Layer):
                     f"`padding_mode={self.padding_mode}` takes its padding from the map, which is too small",
                     f"padding {side} of a size of {size}: at most {most}",
                     at="padding",
+                    remedies=({"padding": int(most)}, {"padding_mode": "zeros"}),
                 )
 
 
@@ -235,9 +247,9 @@ class TransposedConv(Layer):
                     "output padding must be smaller than the stride or the dilation",
                     f"{extra} with stride {stride} and dilation {dilation}",
                     at="output_padding",
+                    remedies=({"output_padding": max(stride, dilation) - 1},),
                 )
-        need_division(x.channels, self.groups, "groups", at="groups", side="input ")
-        need_division(self.out_channels, self.groups, "groups", at="groups", side="output ")
+        need_groups(x.channels, self.out_channels, self.groups)
         out = along(transposed, x.spatial, *axes.values())
         if any(size < 1 for size in out):
             raise Refusal(

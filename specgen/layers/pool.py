@@ -13,6 +13,7 @@ from specgen.layers.base import (
     need_map,
     need_sizes,
     per_axis,
+    smaller_kernels,
     unless,
 )
 from specgen.layers.fields import Absent, Axes, Either, Flag, Whole
@@ -54,8 +55,10 @@ class WindowPool(Layer):
                     at="padding",
                     remedies=({"padding": collapse(tuple(k // 2 for k in kernel))},),
                 )
-        out = along(window, x.spatial, kernel, stride, padding, self.dilation_for(x), ceil=self.ceil_mode)
-        need_sizes(out, x, kernel, remedies=({"ceil_mode": True},))
+        dilation = self.dilation_for(x)
+        out = along(window, x.spatial, kernel, stride, padding, dilation, ceil=self.ceil_mode)
+        ceil = ({"ceil_mode": True},) if max(x.spatial) > 1 else ()
+        need_sizes(out, x, kernel, remedies=(*smaller_kernels(x, padding, dilation), *ceil))
         return x.replace(spatial=out)
 
     def call(self, x: Shape) -> Call:

@@ -12,6 +12,7 @@ from specgen.layers.base import (
     Refusal,
     Saved,
     Window,
+    nearest_multiples,
     need_division,
     need_map,
     per_axis,
@@ -44,6 +45,7 @@ class Flatten(Layer):
                 f"cannot flatten from axis {self.start_dim} to {self.end_dim}",
                 f"with the batch as axis 0, {x.describe()} has axes 1 to {axes - 1}",
                 at="start_dim" if not 1 <= start < axes else "end_dim",
+                remedies=({"start_dim": 1}, {"end_dim": -1}),
             )
         sizes = x.sizes
         merged = arithmetic.product(sizes[start - 1 : end])
@@ -193,6 +195,7 @@ class PixelShuffle(Layer):
                 f"{factor} × {factor} does not divide {x.channels} channels",
                 f"{x.channels} / {factor * factor} is not whole",
                 at="upscale_factor",
+                channels=nearest_multiples(int(x.channels), int(factor * factor)),
             )
         spatial = tuple(arithmetic.opaque(size * factor, size, factor) for size in x.spatial)
         return Shape(x.channels // (factor * factor), spatial)
@@ -278,6 +281,7 @@ class Pad(Layer):
                     f"`mode={self.mode}` takes its padding from the map, which is too small",
                     f"padding {max(sides)} of a size of {size}: at most {most}",
                     at="padding",
+                    remedies=({"padding": int(most)}, {"mode": "replicate"}),
                 )
             out.append(arithmetic.opaque(size + sum(sides), size, sides))
         return x.replace(spatial=tuple(out))

@@ -1,6 +1,5 @@
 """Layers for transformers: tokens and channels-last maps, self-attention, learned positions and scales."""
 
-from math import gcd
 from typing import Annotated, ClassVar
 
 from specgen import arithmetic
@@ -170,8 +169,7 @@ class SelfAttention(Layer):
 
     def infer(self, x: Shape) -> Shape:
         need_tokens(x, self.word)
-        fitting = {"num_heads": gcd(self.num_heads, x.channels)}
-        need_division(x.channels, self.num_heads, "heads", at="num_heads", remedies=(fitting,))
+        need_division(x.channels, self.num_heads, "heads", at="num_heads")
         return x
 
     def call(self, x: Shape) -> Call:
@@ -226,6 +224,7 @@ class TakeToken(Layer):
                 f"there is no token {self.index}",
                 f"{x.describe()} are numbered 0 to {tokens - 1}",
                 at="index",
+                remedies=({"index": int(tokens) - 1},) if self.index == tokens else (),
             )
         return Shape(x.channels)
 

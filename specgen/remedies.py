@@ -1,0 +1,167 @@
+"""What would mend an error about a shape: every remedy is put through the shape rules before it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from specgen import options
+from specgen.draft import Draft, DraftLayer, DraftParallel, along
+from specgen.expressions import describe
+from specgen.layers import registry
+from specgen.layers.base import Layer, Refusal
+from specgen.shape import Shape, collapse
+from specgen.source import Source
+
+#: How many of the layers in front are looked at.
+_MOST_TRIED = 40
+
+
+def tried(layer: Layer, refusal: Refusal, arrived: Shape, *, as_option: bool = False) -> list[str]:
+    """The remedies of a refusal that the shape rule accepts, in words, best first.
+
+    `as_option` says that the layer stands as an option on another one's line: `gn=8`.
+    """
+    found = []
+    for remedy in refusal.remedies:
+        try:
+            changed = type(layer)(**{**dict(layer), **remedy})
+        except ValidationError:
+            continue
+        if _again((changed,), arrived) is not None:
+            shown = proposal(changed, remedy)
+            found.append(f"with `{shown.replace(' ', '=', 1) if as_option else shown}` it fits")
+    for channels in refusal.channels:
+        if channels >= 1 and _again((layer,), arrived.replace(channels=channels)) is not None:
+            found.append(f"with {channels} channels arriving it fits")
+            break
+    return list(dict.fromkeys(found))
+
+
+def proposal(layer: Layer, change: Mapping[str, Any]) -> str:
+    """Changed options as a line has them: `p=3`, `ceil`, or with the size by position `conv 64 s=2`."""
+    short = {option: letter for letter, option in type(layer).short.items()}
+    flags = {meant: flag for flag, meant in options.flags(type(layer)).items()}
+    shown = [
+        flags.get((name, value)) or f"{short.get(name, name)}={options.written(value)}"
+        for name, value in change.items()
+        if name not in layer.positional[:1]
+    ]
+    if layer.positional and layer.positional[0] in change:
+        shown = [layer.word, options.written(change[layer.positional[0]]), *shown]
+    return " ".join(shown)
+
+
+def without_a_pooling(placed: Sequence[Sequence[Draft]], layer: Layer, source: Source) -> str:
+    """Which pooling to leave out so that a layer fits, if one is enough: the nearest above."""
+    steps = _straight(placed)
+    spans = [step.span for step in steps]
+    for index in reversed(range(len(steps))):
+        step = steps[index]
+        if step.layer.family != "pool" or step.layer.word == "gap" or spans.count(step.span) > 1:
+            continue
+        after = _again((one.layer for one in steps[index + 1 :]), step.input)
+        if after is not None and _again((layer,), after) is not None:
+            word = source.text[step.span.start : step.span.end].split()[0]
+            line = source.position(step.span.start)[0]
+            return f"without the `{word}` in line {line} it fits"
+    return ""
+
+
+def equalised(steps: Iterable[Draft], fits: Callable[[Shape], bool], wanted: Shape, source: Source) -> str:
+    """Which option of one of some steps would give a shape that `fits`; nothing where none does.
+
+    Channels, stride and padding are tried, from the last step to the first.
+    """
+    straight = _straight([list(steps)])[-_MOST_TRIED:]
+    said = [(step.span, step.kind) for step in straight]
+    for index in reversed(range(len(straight))):
+        step = straight[index]
+        if step.layer.family not in ("conv", "linear", "pool") or said.count((step.span, step.kind)) > 1:
+            continue  # a norm has nothing to change, and a line in a repeat would change elsewhere too
+        for change in _changes(step, straight[-1].output, wanted):
+            try:
+                changed = type(step.layer)(**{**dict(step.layer), **change})
+            except ValidationError:
+                continue
+            layers = (changed, *(one.layer for one in straight[index + 1 :]))
+            after = _again(layers, step.input)
+            if after is not None and fits(after):
+                line = source.position(step.span.start)[0]
+                return f"with `{proposal(changed, change)}` in line {line} it fits"
+    return ""
+
+
+def _changes(step: DraftLayer, output: Shape, wanted: Shape) -> Iterator[Mapping[str, Any]]:
+    """Options of a step that might turn what comes out behind it into what is wanted."""
+    layer = step.layer
+    fields = type(layer).model_fields
+    size = next((name for name in ("out_channels", "out_features") if name in fields), "")
+    channels = {size: int(wanted.channels)} if size and output.channels != wanted.channels else {}
+    if channels:
+        yield channels
+    if output.rank != wanted.rank or output.spatial == wanted.spatial or layer.family not in ("conv", "pool"):
+        return
+    if layer.word in ("conv", "dwconv") and getattr(layer, "padding", "half") != "half":
+        yield {**channels, "padding": "half"}
+    strides = {_stride(layer, size, want) for size, want in zip(output.spatial, wanted.spatial, strict=True)}
+    if len(strides) == 1 and 0 not in strides:
+        yield {**channels, "stride": strides.pop()}
+
+
+def _stride(layer: Layer, size: int, wanted: int) -> int:
+    """The stride that would turn one size into another; 0 where there is none."""
+    stride = getattr(layer, "stride", None) or getattr(layer, "kernel_size", 1)
+    if isinstance(stride, tuple):
+        return 0
+    numerator = int(size) * int(stride)
+    return round(numerator / int(wanted)) if numerator >= int(wanted) else 0
+
+
+def _straight(placed: Sequence[Sequence[Draft]]) -> list[DraftLayer]:
+    """The layers in front, back to where branches were joined the last time."""
+    found: list[DraftLayer] = []
+    for children in placed:
+        for child in children:
+            if _has_branches(child):
+                found = []
+            else:
+                found += along([child])
+    return found
+
+
+def _has_branches(child: Draft) -> bool:
+    if isinstance(child, DraftParallel):
+        return True
+    return not isinstance(child, DraftLayer) and any(map(_has_branches, child.children))
+
+
+def _again(layers: Iterable[Layer], shape: Shape) -> Shape | None:
+    """What some layers make of a shape, or nothing if one of them refuses."""
+    try:
+        for layer in layers:
+            shape = layer.infer(shape)
+    except Refusal:
+        return None
+    return shape
+
+
+def projection(arrived: Shape, output: Shape) -> str:
+    """What to write for a shortcut that goes from one shape to another; nothing where that fails."""
+    conv = registry.find("conv")
+    assert conv is not None
+    if not (arrived.is_map and arrived.rank == output.rank and not output.channels_last):
+        return ""
+    sizes = zip(arrived.spatial, output.spatial, strict=True)
+    stride: Any = collapse(tuple(-(-int(size) // int(out)) for size, out in sizes))
+    try:
+        made = conv(out_channels=int(output.channels), kernel_size=1, stride=stride).infer(arrived)  # type: ignore[call-arg]
+    except Refusal:
+        return ""
+    if made.sizes != output.sizes:
+        return ""
+    step = "" if stride == 1 else f" s={describe(stride)}"
+    line = f"conv {describe(output.channels)} k=1{step} linear"
+    return f"give the shortcut a projection: `}} else {{ {line} }}`"
