@@ -18,6 +18,7 @@ from pydantic import (
     PlainSerializer,
     PlainValidator,
     ValidationInfo,
+    WithJsonSchema,
     model_validator,
 )
 
@@ -90,7 +91,18 @@ def _layer_to_json(layer: Layer) -> dict[str, Any]:
     return {"kind": layer.word, **options, **({"written": written} if written else {})}
 
 
-LayerField = Annotated[Layer, PlainValidator(_layer_from_json), PlainSerializer(_layer_to_json)]
+class _LayerSchema:
+    """Puts the kinds of layers that are known when it is asked into a JSON Schema."""
+
+    def __get_pydantic_json_schema__(self, schema: object, handler: object) -> dict[str, Any]:
+        from specgen.layers.schema import layers_schema
+
+        return layers_schema()
+
+
+LayerField = Annotated[
+    Layer, PlainValidator(_layer_from_json), PlainSerializer(_layer_to_json), _LayerSchema()
+]
 
 
 def _value(value: Any) -> Any:
@@ -109,7 +121,15 @@ def _value(value: Any) -> Any:
     raise ValueError("it is no number, word, boolean or tuple of them")
 
 
-Value = Annotated[Any, PlainValidator(_value)]
+_VALUE_SCHEMA: dict[str, Any] = {
+    "anyOf": [
+        {"type": ["boolean", "number"]},
+        {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "maxLength": 200},
+        {"type": "array"},
+    ]
+}
+
+Value = Annotated[Any, PlainValidator(_value), WithJsonSchema(_VALUE_SCHEMA)]
 
 
 def _arguments_from_json(value: Any) -> dict[str, Any]:
@@ -129,8 +149,23 @@ def _arguments_to_json(arguments: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+_COMPUTED_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {"value": {"type": ["number", "array"]}, "written": {"type": ["string", "array"]}},
+    "required": ["value", "written"],
+    "additionalProperties": False,
+}
+
 Arguments = Annotated[
-    dict[str, Any], PlainValidator(_arguments_from_json), PlainSerializer(_arguments_to_json)
+    dict[str, Any],
+    PlainValidator(_arguments_from_json),
+    PlainSerializer(_arguments_to_json),
+    WithJsonSchema(
+        {
+            "type": "object",
+            "additionalProperties": {"anyOf": [*_VALUE_SCHEMA["anyOf"], _COMPUTED_SCHEMA]},
+        }
+    ),
 ]
 
 _CONFIG = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)

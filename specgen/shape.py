@@ -172,6 +172,8 @@ def _from_json(value: Any) -> Shape:
     return Shape(channels, tuple(spatial), channels_last)
 
 
+_SIZE_SCHEMA = {"type": "integer", "minimum": 1, "maximum": LARGEST}
+
 #: A `Shape` in a Pydantic model. In JSON, an object of its three fields.
 ShapeField = Annotated[
     Shape,
@@ -181,12 +183,13 @@ ShapeField = Annotated[
         {
             "type": "object",
             "properties": {
-                "channels": {"type": "integer", "minimum": 1, "maximum": LARGEST},
-                "spatial": {"type": "array", "items": {"type": "integer", "minimum": 1}, "maxItems": 3},
+                "channels": _SIZE_SCHEMA,
+                "spatial": {"type": "array", "items": _SIZE_SCHEMA, "maxItems": 3},
                 "channels_last": {"type": "boolean"},
                 "written": {"type": "string"},
             },
-            "required": ["channels", "spatial"],
+            "required": ["channels"],
+            "additionalProperties": False,
         }
     ),
 ]

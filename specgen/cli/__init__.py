@@ -27,6 +27,7 @@ COMMANDS = {
     "fmt": ("fmt", "fmt"),
     "layers": ("catalogue", "layers"),
     "list": ("catalogue", "list_specs"),
+    "schema": ("schema", "schema"),
     "summary": ("summary", "summary"),
 }
 
