@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from specgen import resources, syntax
 from specgen.diagnostics import Diagnostic, SpecError, listed, nearest
-from specgen.elaborate import Request, elaborate
+from specgen.elaborate import Elaborated, Request, elaborate
 from specgen.expressions import Evaluator, Wrong
 from specgen.ir import Network
 from specgen.limits import DEFAULT_LIMITS, Limits
@@ -125,6 +125,51 @@ def analyse(
     **params: Any,
 ) -> tuple[Network, list[Diagnostic]]:
     """`compile`, with the warnings as diagnostics instead of Python's."""
+    found, _, _, elaborated = _elaborated(source, text, input, variant, limits, params)
+    warned = elaborated.warnings
+    if warned:
+        from specgen.lint import ok
+
+        warned = ok.silenced(found, warned)
+    return elaborated.network, warned
+
+
+def check(
+    source: SourceLike | None = None,
+    *,
+    text: str | None = None,
+    input: str | tuple[int, ...] | Shape | None = None,  # noqa: A002
+    variant: str | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    **params: Any,
+) -> tuple[Network, list[Diagnostic]]:
+    """`analyse`, with every warning that `specgen check` knows of."""
+    from specgen.lint.flow import Checked
+    from specgen.lint.table import lint
+
+    found, spec, request, elaborated = _elaborated(source, text, input, variant, limits, params)
+    network = elaborated.network
+    checked = Checked(
+        found,
+        spec,
+        elaborated.steps,
+        network.input_shape,
+        own_input=request.input is None,
+        varies=bool(network.fixed),
+        found=elaborated.warnings,
+    )
+    return network, lint(checked)
+
+
+def _elaborated(
+    source: SourceLike | None,
+    text: str | None,
+    input: str | tuple[int, ...] | Shape | None,  # noqa: A002
+    variant: str | None,
+    limits: Limits,
+    params: Mapping[str, Any],
+) -> tuple[Source, syntax.Spec, Request, Elaborated]:
+    """The spec that is meant, what is asked of it, and what it comes to."""
     found, spec, chosen = _find(source, text, limits)
     chosen = variant or chosen
     request = Request(
@@ -133,7 +178,7 @@ def analyse(
         variant=_variant(found, spec, chosen) if chosen else None,
         name=class_name(found.stem),
     )
-    return elaborate(found, spec, request, limits)
+    return found, spec, request, elaborate(found, spec, request, limits)
 
 
 def _find(
@@ -203,7 +248,7 @@ def list_specs() -> list[ListedSpec]:
         source, spec = _shipped(file)
         for variant in (None, *_variants(spec)):
             request = Request(variant=variant, name=class_name(file))
-            network, _ = elaborate(source, spec, request, DEFAULT_LIMITS)
+            network = elaborate(source, spec, request, DEFAULT_LIMITS).network
             specs.append(
                 ListedSpec(
                     name=variant.name.text.lower() if variant else file,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from specgen import arithmetic, syntax
@@ -12,6 +12,7 @@ from specgen.diagnostics import Label
 from specgen.ir import Block, Branch, Child, Member, Parallel, Sequence, Step
 from specgen.layers.base import Layer
 from specgen.names import objection
+from specgen.scope import Given
 from specgen.shape import Shape
 from specgen.source import Span
 
@@ -19,9 +20,17 @@ if TYPE_CHECKING:
     from specgen.evaluation import Evaluation
 
 
+#: The place of a step that was never written.
+NOWHERE = Span(0, 0)
+
+
 @dataclass(frozen=True)
 class DraftLayer:
-    """A layer. `implied` marks the activation that the network's last `fc` goes without."""
+    """A layer. `implied` marks the activation that the network's last `fc` goes without.
+
+    `word` is the word that its line begins with, `asked` the one that this layer goes back to: the same, or
+    of a trim where it was asked for, on the line or in a `default`. `given` are its options.
+    """
 
     label: syntax.Name | None
     kind: str
@@ -31,6 +40,9 @@ class DraftLayer:
     layer: Layer
     implied: bool = False
     guard: str = ""
+    word: Span = NOWHERE
+    asked: Span = NOWHERE
+    given: Mapping[str, Given] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from specgen import arithmetic, conditions, draft, hints, initialisation, options, remedies, syntax
 from specgen.arithmetic import Symbol
@@ -46,9 +46,15 @@ class Request:
     name: str = "Network"
 
 
-def elaborate(
-    source: Source, spec: syntax.Spec, request: Request, limits: Limits
-) -> tuple[Network, list[Diagnostic]]:
+class Elaborated(NamedTuple):
+    """A network, what was found odd on the way, and the steps it was made from, with their places."""
+
+    network: Network
+    warnings: list[Diagnostic]
+    steps: list[Draft]
+
+
+def elaborate(source: Source, spec: syntax.Spec, request: Request, limits: Limits) -> Elaborated:
     """The network that a spec describes, and the warnings; raises `SpecError`."""
     words = [value for value in request.settings.values() if isinstance(value, str)]
     problems = resolve(source, spec, words)
@@ -82,7 +88,7 @@ class _Elaborator(Evaluation):
         self.steps = 0
         self.depth = 0
 
-    def run(self) -> tuple[Network, list[Diagnostic]]:
+    def run(self) -> Elaborated:
         scope = Scope()
         self._statements(self.spec.body, scope)
         if self.shape is None or self.input is None:
@@ -109,7 +115,7 @@ class _Elaborator(Evaluation):
                     [Diagnostic("too-large", f"the network has 2^63 {what} or more", source=self.source)]
                 )
         self._check_init(network)
-        return network, self.warnings
+        return Elaborated(network, self.warnings, children)
 
     # --- statements ------------------------------------------------------------------------------
 
@@ -556,10 +562,10 @@ class _Elaborator(Evaluation):
         arrived = self.arrived(line.span)
         given = given_on(self, kind, line.arguments, scope)
         if kind.flattens and arrived.rank:
-            self._flatten(line.word.span)
+            self._flatten(line._replace(span=line.word.span))
         given = {**defaults_of(kind, scope), **given}
         layer = make(self, kind, given, line.word)
-        self._apply(layer, line.label, line.span, line.word.span, given)
+        self._apply(layer, line.label, line, line.word.span, given)
         for slot in options.TRIM if kind.takes_trim else ():
             choice = given.get(slot)
             if choice is None and slot == "act" and kind.default_act:
@@ -576,15 +582,15 @@ class _Elaborator(Evaluation):
         if choice.value.value is not None:
             given[kind.positional[0]] = replace(choice, value=choice.value.value)
         layer = make(self, kind, given, syntax.Name(word, choice.span), trim=True)
-        self._apply(layer, None, line.span, choice.span, given, implied=implied)
+        self._apply(layer, None, line, choice.span, given, implied=implied)
 
     def _apply(
-        self, layer: Layer, label: syntax.Name | None, span: Span, word: Span, given: Mapping[str, Given],
-        *, implied: bool = False,
+        self, layer: Layer, label: syntax.Name | None, line: syntax.Apply, word: Span,
+        given: Mapping[str, Given], *, implied: bool = False,
     ) -> None:  # fmt: skip
-        """Let a layer follow: infer its output and add it to the open sequence."""
-        self._count(span)
-        arrived = self.arrived(span)
+        """Let a layer follow, asked for at `word`: infer its output and add it to the open sequence."""
+        self._count(line.span)
+        arrived = self.arrived(line.span)
         layer = self._in_place(layer, given)
         try:
             output = layer.infer(arrived)
@@ -598,7 +604,8 @@ class _Elaborator(Evaluation):
         if arithmetic.opaque_names((*arrived.sizes, *dict(layer).values())):
             call = layer.call(arrived)
             self.decided |= arithmetic.opaque_names((*call.arguments, *call.keywords.values()))
-        self._place(DraftLayer(label, layer.word, arrived, output, span, layer, implied))
+        asked = line.word.span, word, given
+        self._place(DraftLayer(label, layer.word, arrived, output, line.span, layer, implied, "", *asked))
 
     def _in_place(self, layer: Layer, given: Mapping[str, Given]) -> Layer:
         """Overwrite where that cannot be observed: directly behind a weighted or a norm layer."""
@@ -631,7 +638,7 @@ class _Elaborator(Evaluation):
                 found.insert(0, f"with `repeat {self.turns[0]}` it fits")  # the turns before this one did
         return [text for text in found if text][:2]
 
-    def _flatten(self, span: Span) -> None:
+    def _flatten(self, line: syntax.Apply) -> None:
         """Put a `Flatten` in front: of the layer, or of the named groups that it opens."""
         depth = len(self.frames) - 1
         while self.frames[depth].kind == "group" and not self.frames[depth].children:
@@ -639,7 +646,7 @@ class _Elaborator(Evaluation):
         inner, self.frames = self.frames[depth + 1 :], self.frames[: depth + 1]
         kind = registry.find("flatten")
         assert kind is not None
-        self._apply(kind(), None, span, span, {})
+        self._apply(kind(), None, line, line.word.span, {})
         self.frames += inner
 
     def placed(self) -> list[list[Draft]]:

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 import specgen
+from specgen import compiler
 from specgen.cli import main
-from specgen.compiler import analyse
 from specgen.diagnostics import render
+from specgen.lint.table import CODES
 from specgen.views import codes
 
 
@@ -65,11 +66,11 @@ _SPEC = re.compile(r"^```spec\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NAMED = re.compile(r"`(\w+\.spec)`")
 
 
-def said_about(text: str, folder: Path) -> tuple[str, list[str]]:
-    """What is said about a spec, as text, and the codes; the network's warnings if it compiles."""
+def said_about(code: str, text: str, folder: Path) -> tuple[str, list[str]]:
+    """What is said about a spec, as text, and the codes; on the page of a warning, all warnings."""
     (folder / "network.spec").write_text(text, encoding="utf-8")
     try:
-        _, found = analyse("network.spec")
+        _, found = (compiler.check if code in CODES else compiler.analyse)("network.spec")
     except specgen.SpecError as error:
         found = list(error.diagnostics)
     return "\n\n".join(render(one) for one in found), [one.code for one in found]
@@ -98,9 +99,9 @@ def test_a_page_shows_a_mistake_and_its_repair(
             (wrongs if wrong else rights).append(re.findall(r"^(?:error|warning)\[(.*?)\]", printed, re.M))
             return f"```console\n{part['typed']}{printed}```"
         if part["right"] is not None:
-            rights.append(said_about(part["right"], tmp_path)[1])
+            rights.append(said_about(code, part["right"], tmp_path)[1])
             return part[0]
-        said, found = said_about(part["wrong"], tmp_path)
+        said, found = said_about(code, part["wrong"], tmp_path)
         wrongs.append(found)
         return f"```spec\n{part['wrong']}```\n\n```text\n{said}\n```"
 
@@ -125,7 +126,7 @@ def test_every_code_in_use_has_a_page_and_every_page_is_in_use() -> None:
 
 #: What a code is the first or the second argument of.
 REPORTING = frozenset(
-    "Diagnostic Refusal BranchRefusal Wrong _Mistake fail problem diagnostic warning _refuse".split()
+    "Diagnostic Refusal BranchRefusal Wrong _Mistake fail problem diagnostic warn warning _refuse".split()
 )
 
 
@@ -148,7 +149,8 @@ def codes_in_use() -> set[str]:
 def test_every_code_has_a_golden_message_and_every_golden_message_a_page() -> None:
     shown = {
         code
-        for path in (HERE / "wrong").glob("*.err")
+        for folder in ("wrong", "warned")
+        for path in (HERE / folder).glob("*.err")
         for code in re.findall(r"^(?:error|warning)\[(.*?)\]", path.read_text(encoding="utf-8"), re.M)
     }
     assert shown == set(codes.codes()) - {"not-found"}  # of which there can be no file

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,16 +25,20 @@ if TYPE_CHECKING:
     type=click.Choice(["text", "short", "json", "github", "sarif"]),
     help="How errors are written: text for people, short for editors, json, github annotations, sarif.",
 )
+@click.option("--strict", is_flag=True, help="Make warnings errors.")
 @spec_options
 def check(
     specs: Sequence[str],
     form: str | None,
+    strict: bool,
     pairs: Sequence[str],
     shape: str | None,
     variant: str | None,
     as_json: bool,
 ) -> int:
-    """Check specs: names, options and shapes. Imports no torch.
+    """Check specs: names, options and shapes, and what is allowed and probably not meant.
+
+    A comment `# ok: CODE` on its line silences a warning. Imports no torch.
 
     Text about errors goes to standard error, and what the network is to standard output. The other
     formats are for programs: all of it goes to standard output, and a spec that is right says nothing
@@ -44,7 +49,7 @@ def check(
     form = "json" if as_json else form or "text"
     checked: list[tuple[str, Network | None, Sequence[Diagnostic]]] = []
     for spec in specs or (or_stdin(None),):
-        checked.append((spec, *_checked(spec, pairs, shape, variant)))
+        checked.append((spec, *_checked(spec, pairs, shape, variant, strict)))
         _print_one(form, *checked[-1])
     if form == "json":
         print_json([_as_json(*one) for one in checked])
@@ -56,16 +61,19 @@ def check(
 
 
 def _checked(
-    spec: str, pairs: Sequence[str], shape: str | None, variant: str | None
+    spec: str, pairs: Sequence[str], shape: str | None, variant: str | None, strict: bool
 ) -> tuple[Network | None, Sequence[Diagnostic]]:
-    """The network, if the spec is right, and what is to be said about it."""
-    from specgen.compiler import analyse
+    """The network, if the spec is right, and what is to be said about it; if `strict`, warnings are errors."""
+    from specgen import compiler
     from specgen.diagnostics import SpecError
 
     try:
-        return analyse(spec, input=shape, variant=variant, **no_keywords(settings_of(pairs)))
+        network, found = compiler.check(spec, input=shape, variant=variant, **no_keywords(settings_of(pairs)))
     except SpecError as error:
         return None, error.diagnostics
+    if strict and found:
+        return None, [replace(warning, severity="error") for warning in found]
+    return network, found
 
 
 def _print_one(form: str, spec: str, network: Network | None, diagnostics: Sequence[Diagnostic]) -> None:

@@ -1,0 +1,1 @@
+"""Warnings: what a spec may say and probably does not mean."""

@@ -1,0 +1,253 @@
+"""Warnings about layers that follow each other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from specgen import options
+from specgen.diagnostics import Diagnostic, Label
+from specgen.draft import Draft, DraftLayer, DraftParallel
+from specgen.layers import registry
+from specgen.layers.base import Refusal
+from specgen.lint.flow import Checked, Met, also
+
+#: Activations that never give less than 0, and those that leave what is not below 0 as it is.
+_NEVER_BELOW = {"relu", "relu6", "sigmoid", "hardsigmoid", "softplus", "softmax"}
+_KEEP_ABOVE = {"relu", "leaky_relu", "prelu", "elu"}
+
+#: Norms that subtract each channel's mean, whatever it is.
+_CENTRE_CHANNELS = {"bn": "batch", "instancenorm": "instance"}
+
+
+def dropout_before_norm(checked: Checked) -> Iterator[Diagnostic]:
+    """Dropout changes a variance that batch normalisation then measures, in training alone."""
+    for step, before, *_ in checked.layers:
+        if step.kind == "bn" and before is not None and before.kind in ("drop", "drop2d"):
+            if before.layer.p == 0:  # type: ignore[attr-defined]
+                continue
+            yield checked.warn(
+                "dropout-before-norm",
+                f"`{before.kind}` right in front of batch normalisation",
+                Label(before.asked, "this changes the variance in training, and not in evaluation"),
+                also(step.asked, "this learns the variance of training"),
+                help="put the dropout behind the batch normalisation",
+            )
+
+
+def activation_twice(checked: Checked) -> Iterator[Diagnostic]:
+    """Two activations with nothing between them."""
+    for step, before, *_ in checked.layers:
+        if before is None or not step.layer.family == before.layer.family == "activation":
+            continue
+        yield checked.warn(
+            "activation-twice",
+            f"`{step.kind}` right behind `{before.kind}`",
+            Label(step.asked, _second(before.kind, step.kind)),
+            also(before.asked, _first(checked, before)),
+            help=_without_first(checked, before, step),
+        )
+
+
+def _second(first: str, second: str) -> str:
+    """What the second of two activations does to the values of the first."""
+    if first in _NEVER_BELOW and second in _KEEP_ABOVE:
+        return f"this changes nothing: behind `{first}` no value is below 0"
+    if first == "relu" and second == "relu6":
+        return "this alone gives the same"
+    if first in ("relu", "relu6") and second == "sigmoid":
+        return "this gives no value below 0.5"
+    if second in ("softmax", "log_softmax") and first in ("relu", "relu6"):
+        return "all scores below 0 are the same to this"
+    return "the values pass through both"
+
+
+def _is_own_line(checked: Checked, step: DraftLayer) -> bool:
+    """Whether a layer has a line of its own, and is not the trim of another."""
+    kind = registry.find(checked.text(step.word))
+    return kind is type(step.layer)
+
+
+def _first(checked: Checked, before: DraftLayer) -> str:
+    if before.word != before.asked or _is_own_line(checked, before):
+        return "this is the first"
+    return f"`{checked.text(before.word)}` ends with `{before.kind}` unless it says otherwise"
+
+
+def _without_first(checked: Checked, before: DraftLayer, step: DraftLayer) -> str:
+    """How to leave one of the two out, where that is a matter of the first one's line."""
+    word = checked.text(before.word)
+    if _is_own_line(checked, before) or step.kind == before.kind:
+        return "leave one of them out"
+    if step.layer.trim == "act" and _is_own_line(checked, step):
+        return f"write `{step.kind}` on the line of the `{word}`, in place of `{before.kind}`"
+    return f"with `linear` on its line, the `{word}` has no activation"
+
+
+def bias_before_norm(checked: Checked) -> Iterator[Diagnostic]:
+    """A bias whose effect the norm behind it takes away again."""
+    for step, before, *_ in checked.layers:
+        norm = _CENTRE_CHANNELS.get(step.kind)
+        if norm is None or before is None or before.layer.family not in ("conv", "linear"):
+            continue
+        if not getattr(before.layer, "bias", False) or _keeps_statistics(step):
+            continue
+        word = checked.text(before.word)
+        cancels = f"{norm} normalisation subtracts each channel's mean, and with it the bias"
+        has = f"this `{word}` has a bias"
+        is_trim = step.word == before.word
+        labels = (
+            (Label(step.asked, cancels), also(before.word, has))
+            if is_trim
+            else (Label(before.word, has), also(step.asked, cancels))
+        )
+        yield checked.warn(
+            "bias-before-norm",
+            f"a bias in front of {norm} normalisation has no effect",
+            *labels,
+            help=_without_bias(before),
+        )
+
+
+def _keeps_statistics(step: DraftLayer) -> bool:
+    """Whether an instance norm subtracts a mean other than that of the sample at hand."""
+    return step.kind == "instancenorm" and bool(step.layer.track_running_stats)  # type: ignore[attr-defined]
+
+
+def _without_bias(before: DraftLayer) -> str:
+    kind = type(before.layer)
+    if "nobias" not in options.flags(kind):
+        return ""
+    try:
+        kind(**{**dict(before.layer), "bias": False}).infer(before.input)
+    except Refusal:
+        return ""
+    return "with `nobias` it computes the same, with fewer parameters"
+
+
+def norm_twice(checked: Checked) -> Iterator[Diagnostic]:
+    """Two norms of one kind with nothing between them."""
+    for step, before, *_ in checked.layers:
+        if before is not None and step.layer.family == "norm" and step.kind == before.kind != "lrn":
+            yield checked.warn(
+                "norm-twice",
+                f"`{step.kind}` right behind `{before.kind}`",
+                Label(step.asked, "this normalises again"),
+                also(before.asked, "this is the first"),
+                help="leave one of them out",
+            )
+
+
+def linear_twice(checked: Checked) -> Iterator[Diagnostic]:
+    """Two linear maps in a row, which one could replace; a narrow one between them is a factorisation."""
+    for step, before, *_ in checked.layers:
+        if before is None or not step.layer.family == before.layer.family == "linear":
+            continue
+        narrow = int(step.input.channels)
+        if narrow < min(int(before.input.channels), int(step.output.channels)):
+            continue
+        yield checked.warn(
+            "linear-twice",
+            "two linear maps in a row are one",
+            Label(step.word, "this follows directly"),
+            also(before.word, "this has no activation"),
+            help="give the first an activation, or leave it out",
+        )
+
+
+def softmax_inside(checked: Checked) -> Iterator[Diagnostic]:
+    """A softmax whose probabilities go into a weighted layer."""
+    for step, before, *_ in checked.layers:
+        if before is None or before.kind not in ("softmax", "log_softmax"):
+            continue
+        if step.layer.family in ("conv", "linear", "norm"):
+            yield checked.warn(
+                "softmax-inside",
+                f"`{before.kind}` in the middle of the network",
+                Label(before.asked, "this turns scores into probabilities"),
+                also(step.word, "and this takes them as its features"),
+                help="leave the softmax to the end of the network, or to the loss",
+            )
+
+
+def relu_at_the_end(checked: Checked) -> Iterator[Diagnostic]:
+    """A network whose scores, or whose image, cannot be negative, though nobody seems to have meant that."""
+    last = checked.layers[-1] if checked.layers else None
+    if last is None or last.before is None or last.step.kind not in ("relu", "relu6"):
+        return
+    step, before = last.step, last.before
+    word = checked.text(before.word)
+    by_default = step.asked == before.word
+    if before.layer.family == "linear":
+        title = "the scores of the network cannot be negative"
+    elif by_default and _gives_an_image(checked, last):
+        title = "the image that the network gives cannot be negative"
+    else:
+        return
+    default = f"`{word}` ends with `{step.kind}` unless it says otherwise"
+    yield checked.warn(
+        "relu-at-the-end",
+        title,
+        Label(step.asked, default if by_default else f"this `{step.kind}` is the last layer"),
+        help=f"with `linear` on its line, the `{word}` has no activation",
+    )
+
+
+def _gives_an_image(checked: Checked, last: Met) -> bool:
+    """Whether a network makes a map smaller and then as large as its input again."""
+    enlarges = any(
+        step.layer.family in ("conv", "shape")
+        and step.input.rank == step.output.rank > 0
+        and step.output.positions > step.input.positions
+        for step, *_ in checked.layers
+    )
+    return enlarges and last.step.output.spatial == checked.input.spatial
+
+
+def adds_itself(checked: Checked) -> Iterator[Diagnostic]:
+    """A sum of what arrives with itself."""
+    for parallel in _parallels(checked.steps):
+        untouched = sum(1 for branch in parallel.branches if _is_identity(branch))
+        if parallel.kind == "add" and untouched > 1:
+            yield checked.warn(
+                "adds-itself",
+                "what arrives is added to itself",
+                Label(parallel.span, f"{untouched} branches of this change nothing"),
+            )
+
+
+def _parallels(steps: Sequence[Draft]) -> Iterator[DraftParallel]:
+    for step in steps:
+        match step:
+            case DraftParallel():
+                yield step
+                for branch in step.branches:
+                    yield from _parallels(branch)
+            case DraftLayer():
+                pass
+            case _:
+                yield from _parallels(step.children)
+
+
+def _is_identity(branch: Sequence[Draft]) -> bool:
+    return all(isinstance(step, DraftLayer) and step.kind == "id" for step in branch)
+
+
+def dropout_rate(checked: Checked) -> Iterator[Diagnostic]:
+    """Dropout of nothing, where that is written as a number, and dropout of everything."""
+    for step, *_ in checked.layers:
+        if step.layer.family != "dropout":
+            continue
+        rate = step.layer.p  # type: ignore[attr-defined]
+        given = step.given.get("p")
+        if given is None or rate not in (0, 1):
+            continue
+        literal = checked.text(given.span).rpartition("=")[2].strip()
+        if rate == 1:
+            label = "nothing is left in training"
+        elif literal.replace(".", "").isdigit():
+            label = "nothing is dropped"
+        else:
+            continue
+        yield checked.warn(
+            "dropout-rate", f"`{step.kind}` with a probability of {rate:g}", Label(given.span, label)
+        )

@@ -1,0 +1,250 @@
+"""Warnings about what is written, whatever it comes to: names without a use, conditions without a choice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from specgen import syntax
+from specgen.diagnostics import Diagnostic, Label
+from specgen.layers import registry
+from specgen.lint.flow import Checked, also
+
+
+@dataclass(eq=False)
+class Declared:
+    """A name that was given, and whether anything mentions it."""
+
+    what: str
+    name: syntax.Name
+    used: bool = False
+
+
+@dataclass
+class _Names:
+    """The names of a file, scope by scope."""
+
+    declared: list[Declared] = field(default_factory=list)
+    #: A name, and one in scope that differs from it by case.
+    alike: list[tuple[Declared, Declared]] = field(default_factory=list)
+
+
+Scope = Mapping[str, Declared]
+
+
+def unused_name(checked: Checked) -> Iterator[Diagnostic]:
+    """A block, a param, a `let` or an argument that nothing mentions."""
+    for one in _names(checked.spec).declared:
+        if not one.used and not one.name.text.startswith("_") and one.what != "label":
+            what = "a `let`" if one.what == "let" else f"{'an' if one.what == 'argument' else 'a'} {one.what}"
+            yield checked.warn(
+                "unused-name",
+                f"{one.what.replace('let', '`let`')} `{one.name.text}` is never used",
+                Label(one.name.span, f"nothing mentions {what} of this name"),
+            )
+
+
+def differ_by_case(checked: Checked) -> Iterator[Diagnostic]:
+    """Two names that hold in one place and differ by nothing but capitals."""
+    for later, first in _names(checked.spec).alike:
+        yield checked.warn(
+            "differ-by-case",
+            f"`{first.name.text}` and `{later.name.text}` differ by case only",
+            Label(later.name.span, f"{_with_article(later.what)}"),
+            also(first.name.span, f"{_with_article(first.what)}"),
+            help="give one of them another name",
+        )
+
+
+def _with_article(what: str) -> str:
+    return {"let": "this is a `let`", "argument": "this is an argument"}.get(what, f"this is a {what}")
+
+
+def _names(spec: syntax.Spec) -> _Names:
+    found = _Names()
+    _body(spec.body, {}, {}, found)
+    return found
+
+
+def _declare(found: _Names, what: str, name: syntax.Name, *scopes: Scope) -> Declared:
+    declared = Declared(what, name)
+    found.declared.append(declared)
+    folded = name.text.casefold()
+    for scope in scopes:
+        for text, other in scope.items():
+            if text != name.text and text.casefold() == folded:
+                found.alike.append((declared, other))
+    return declared
+
+
+def _body(body: syntax.Body, names: Scope, blocks: Scope, found: _Names) -> None:
+    names, blocks, labels = dict(names), dict(blocks), dict[str, Declared]()
+    for statement in body.statements:
+        _labels(statement, labels, found)
+        for expr in _expressions(statement):
+            _mention(expr, names)
+        match statement:
+            case syntax.Param(name=name):
+                names[name.text] = _declare(found, "param", name, names, blocks)
+            case syntax.Let(name=name):
+                names[name.text] = _declare(found, "let", name, names, blocks)
+            case syntax.Block(name=name):
+                _block(statement, names, blocks, found)
+                blocks[name.text] = _declare(found, "block", name, names, blocks)
+            case syntax.Apply(word=word) if word.text in blocks:
+                blocks[word.text].used = True
+            case syntax.Repeat(counter=counter, body=inner):
+                inside = dict(names)
+                if counter is not None:
+                    inside[counter.text] = _declare(found, "counter", counter, names, blocks)
+                _body(inner, inside, blocks, found)
+        if not isinstance(statement, (syntax.Block, syntax.Repeat)):
+            for inner in _bodies(statement):
+                _body(inner, names, blocks, found)
+
+
+def _block(block: syntax.Block, names: Scope, blocks: Scope, found: _Names) -> None:
+    inside = dict(names)
+    for name, default in block.arguments:
+        if default is not None:
+            _mention(default, inside)
+        inside[name.text] = _declare(found, "argument", name, inside, blocks)
+    _body(block.body, inside, blocks, found)
+
+
+def _labels(statement: syntax.Statement, labels: dict[str, Declared], found: _Names) -> None:
+    own = getattr(statement, "label", None), getattr(statement, "projection_label", None)
+    for label in own:
+        if label is not None:
+            labels[label.text] = _declare(found, "label", label, labels)
+
+
+def _mention(expr: syntax.Expr, names: Scope) -> None:
+    for name in names_in(expr):
+        if name in names:
+            names[name].used = True
+
+
+def names_in(expr: syntax.Expr) -> Iterator[str]:
+    """The names that an expression mentions; `in` is one, too."""
+    match expr:
+        case syntax.Name(text=text):
+            yield text
+        case syntax.Channels():
+            yield "in"
+        case syntax.TupleOf(items=parts) | syntax.FunctionCall(arguments=parts):
+            for part in parts:
+                yield from names_in(part)
+        case syntax.Prefix(operand=operand):
+            yield from names_in(operand)
+        case syntax.Chain(first=first, rest=rest):
+            for part in (first, *(operand for _, operand in rest)):
+                yield from names_in(part)
+
+
+def _expressions(statement: syntax.Statement) -> Iterator[syntax.Expr]:
+    """The expressions of a statement, without those of the bodies and the arguments in it."""
+    match statement:
+        case syntax.Input(shape=expr) | syntax.Expect(shape=expr):
+            yield expr
+        case syntax.Param(value=expr) | syntax.Let(value=expr) | syntax.Repeat(turns=expr):
+            yield expr
+        case syntax.Default(arguments=arguments) | syntax.Init(arguments=arguments):
+            yield from _values(arguments)
+        case syntax.Apply(arguments=arguments):
+            yield from _values(arguments)
+        case syntax.If(cases=cases):
+            yield from (condition for condition, _ in cases)
+        case syntax.Residual(condition=condition) if condition is not None:
+            yield condition
+
+
+def _values(arguments: Iterable[syntax.Argument]) -> Iterator[syntax.Expr]:
+    for argument in arguments:
+        yield argument.value if isinstance(argument, syntax.Option) else argument
+
+
+def _bodies(statement: syntax.Statement) -> Iterator[syntax.Body]:
+    match statement:
+        case syntax.Group(body=body) | syntax.Repeat(body=body) | syntax.Block(body=body):
+            yield body
+        case syntax.If(cases=cases, otherwise=otherwise):
+            yield from (body for _, body in cases)
+            if otherwise is not None:
+                yield otherwise
+        case syntax.Parallel(branches=branches):
+            yield from branches
+        case syntax.Residual(body=body, projection=projection):
+            yield body
+            if projection is not None:
+                yield projection
+
+
+# --- defaults ------------------------------------------------------------------------------------
+
+
+def unused_default(checked: Checked) -> Iterator[Diagnostic]:
+    """A `default` behind which, in its braces, nothing could take it."""
+    for body in _all_bodies(checked.spec.body):
+        for index, statement in enumerate(body.statements):
+            if isinstance(statement, syntax.Default):
+                layer = registry.find(statement.layer.text)
+                rest = body.statements[index + 1 :]
+                if layer is not None and not layer.trim and not _takes(rest, layer.word):
+                    yield checked.warn(
+                        "unused-default",
+                        f"`default {statement.layer.text}` reaches nothing",
+                        Label(
+                            statement.span, f"no `{statement.layer.text}` is written below, in these braces"
+                        ),
+                        help="a `default` stands above the layers that it is for",
+                    )
+
+
+def _takes(statements: Iterable[syntax.Statement], word: str) -> bool:
+    """Whether a `default` for a layer reaches some statements."""
+    for statement in statements:
+        if isinstance(statement, syntax.Apply):
+            layer = registry.find(statement.word.text)
+            if layer is not None and word in (layer.word, layer.inherits_defaults):
+                return True
+        elif any(_takes(body.statements, word) for body in _bodies(statement)):
+            return True
+    return False
+
+
+def _all_bodies(body: syntax.Body) -> Iterator[syntax.Body]:
+    yield body
+    for statement in body.statements:
+        for inner in _bodies(statement):
+            yield from _all_bodies(inner)
+
+
+# --- conditions ----------------------------------------------------------------------------------
+
+
+def constant_condition(checked: Checked) -> Iterator[Diagnostic]:
+    """A choice that is none: its condition mentions nothing that could change."""
+    for body in _all_bodies(checked.spec.body):
+        for statement in body.statements:
+            match statement:
+                case syntax.If(cases=cases):
+                    conditions = [condition for condition, _ in cases]
+                case syntax.Residual(condition=condition) if condition is not None:
+                    conditions = [condition]
+                case syntax.Repeat(turns=syntax.Number(value=0, span=span)):
+                    yield checked.warn(
+                        "constant-condition",
+                        "the body of this `repeat` is never there",
+                        Label(span, "0 times"),
+                    )
+                    continue
+                case _:
+                    continue
+            for condition in conditions:
+                if not any(True for _ in names_in(condition)):
+                    yield checked.warn(
+                        "constant-condition",
+                        "this condition is always the same",
+                        Label(condition.span, "it mentions no param, no argument and no `in`"),
+                    )

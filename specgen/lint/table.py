@@ -1,0 +1,55 @@
+"""Every warning by its code, and the one call that finds them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+from specgen.diagnostics import Diagnostic
+from specgen.lint import layers, maps, names, ok
+from specgen.lint.flow import Checked
+
+#: What finds the warnings of each code.
+WARNINGS: dict[str, Callable[[Checked], Iterable[Diagnostic]]] = {
+    "activation-twice": layers.activation_twice,
+    "adds-itself": layers.adds_itself,
+    "bias-before-norm": layers.bias_before_norm,
+    "constant-condition": names.constant_condition,
+    "differ-by-case": names.differ_by_case,
+    "dropout-before-norm": layers.dropout_before_norm,
+    "dropout-rate": layers.dropout_rate,
+    "edge-dropped": maps.edge_dropped,
+    "linear-twice": layers.linear_twice,
+    "norm-twice": layers.norm_twice,
+    "one-value-per-channel": maps.one_value_per_channel,
+    "relu-at-the-end": layers.relu_at_the_end,
+    "softmax-inside": layers.softmax_inside,
+    "unused-default": names.unused_default,
+    "unused-name": names.unused_name,
+}
+
+#: Warnings that elaboration finds, and the one about comments that silence nothing.
+ELSEWHERE = ("channels-last", "unused-ok")
+
+#: The codes of all warnings.
+CODES = (*WARNINGS, *ELSEWHERE)
+
+#: Warnings about what is written: they are the same whatever the params and the input.
+ABOUT_TEXT = ("channels-last", "constant-condition", "differ-by-case", "unused-default", "unused-name")
+
+
+def lint(checked: Checked) -> list[Diagnostic]:
+    """All warnings about a spec, in the order of the text, each place once; silenced ones are left out."""
+    found = list(_once((*checked.found, *(one for find in WARNINGS.values() for one in find(checked)))))
+    kept = ok.silenced(checked.source, found) if "#" in checked.source.text else found
+    kept += ok.unused(checked, found, CODES, ABOUT_TEXT)
+    return sorted(kept, key=lambda warning: warning.labels[0].span)
+
+
+def _once(warnings: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
+    """The warnings without those that repeat one at the same place, for another turn or use."""
+    seen = set()
+    for warning in warnings:
+        key = warning.code, warning.labels[0].span
+        if key not in seen:
+            seen.add(key)
+            yield warning
