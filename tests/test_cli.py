@@ -342,3 +342,20 @@ def test_a_defect_is_one_line_and_says_so(
     monkeypatch.setattr("specgen.compiler.analyse", broken)
     assert main(["check", "vgg11"]) == 70
     assert "internal error: ZeroDivisionError: by zero" in capsys.readouterr().err
+
+
+def test_strict_makes_warnings_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = tmp_path / "odd.spec"
+    spec.write_text("input 3x7x7\nM\n")
+    assert main(["check", str(spec)]) == 0
+    captured = capsys.readouterr()
+    assert captured.err.startswith("warning[edge-dropped]") and "Odd" in captured.out
+    assert main(["check", "--strict", str(spec), "vgg11_bn"]) == 1
+    captured = capsys.readouterr()
+    assert captured.err.startswith("error[edge-dropped]") and "Odd" not in captured.out
+    assert "VGG11_BN" in captured.out
+    assert main(["check", "--strict", "--json", str(spec)]) == 1
+    (found,) = json.loads(capsys.readouterr().out)
+    assert not found["ok"] and found["diagnostics"][0]["severity"] == "error"
+    spec.write_text("input 3x7x7\nM  # ok: edge-dropped\n")
+    assert main(["check", "--strict", str(spec)]) == 0

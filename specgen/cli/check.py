@@ -63,7 +63,7 @@ def check(
 def _checked(
     spec: str, pairs: Sequence[str], shape: str | None, variant: str | None, strict: bool
 ) -> tuple[Network | None, Sequence[Diagnostic]]:
-    """The network, if the spec is right, and what is to be said about it; if `strict`, warnings are errors."""
+    """The network, if the spec is right, and what is to be said; if `strict`, warnings are errors."""
     from specgen import compiler
     from specgen.diagnostics import SpecError
 

@@ -58,7 +58,7 @@ def _unread(layer: Layer, x: Shape, out: Shape) -> tuple[int, ...]:
 
 def _padding(layer: Convolution | WindowPool, rank: int) -> tuple[int, ...]:
     if layer.padding == "half":
-        pairs = zip(spread(layer.kernel_size, rank), spread(layer.dilation, rank), strict=True)  # type: ignore[union-attr]
+        pairs = zip(spread(layer.kernel_size, rank), spread(layer.dilation, rank), strict=True)
         return tuple(d * (k - 1) // 2 for k, d in pairs)
     return (0,) * rank if isinstance(layer.padding, str) else spread(layer.padding, rank)
 
