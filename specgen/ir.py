@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from specgen.accepts import Accepts
+
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=200)]
 ChildName = Annotated[str, Field(pattern=r"^([A-Za-z_][A-Za-z0-9_]*|[0-9]+)$", max_length=200)]
 
@@ -332,6 +334,13 @@ class Network(BaseModel):
     def macs(self) -> int:
         """Multiply-adds for one sample: convolutions and matrix products, bias and pooling left out."""
         return sum(macs(step) for _, step in walk(self.root))
+
+    @cached_property
+    def accepts(self) -> Accepts:
+        """The sizes that it runs on as built, besides its own: `str()` of it is `any H, W ≥ 32`."""
+        from specgen.accepts import accepts
+
+        return accepts(self)
 
     def build(
         self,

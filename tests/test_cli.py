@@ -43,6 +43,7 @@ def test_check_says_what_the_network_is(capsys: pytest.CaptureFixture[str]) -> N
     assert main(["check", "vgg11"]) == 0
     assert capsys.readouterr().out == (
         "vgg11: VGG11, 3 × 224 × 224 → 1000, 132,863,336 parameters, 7.609 G multiply-adds\n"
+        "    accepts any H, W ≥ 32\n"
     )
 
 

@@ -86,6 +86,8 @@ def _print_one(form: str, spec: str, network: Network | None, diagnostics: Seque
         shapes = f"{network.input_shape} → {network.output_shape}"
         totals = f"{network.params:,} parameters, {rounded(network.macs)} multiply-adds"
         print(f"{printable(spec)}: {network.name}, {shapes}, {totals}")
+        if network.accepts.axes:
+            print(f"    accepts {network.accepts}")
     if form in ("short", "github"):
         from specgen.views import formats
 
@@ -96,4 +98,6 @@ def _print_one(form: str, spec: str, network: Network | None, diagnostics: Seque
 def _as_json(spec: str, network: Network | None, diagnostics: Sequence[Diagnostic]) -> dict[str, Any]:
     found = [diagnostic.as_json() for diagnostic in diagnostics]
     result: dict[str, Any] = {"spec": spec, "ok": network is not None, "diagnostics": found}
-    return result if network is None else {**result, "network": figures(network)}
+    if network is None:
+        return result
+    return {**result, "network": figures(network), "accepts": network.accepts.as_json()}

@@ -273,7 +273,7 @@ class Pad(Layer):
                 remedies=({"mode": "constant"},),
             )
         out = []
-        for size, sides in zip(x.spatial, self._sides(x), strict=True):
+        for size, sides in zip(x.spatial, self.sides(x), strict=True):
             most = {"reflect": size - 1, "circular": size}.get(self.mode)
             if most is not None and max(sides) > most:
                 raise Refusal(
@@ -286,7 +286,7 @@ class Pad(Layer):
             out.append(arithmetic.opaque(size + sum(sides), size, sides))
         return x.replace(spatial=tuple(out))
 
-    def _sides(self, x: Shape) -> list[tuple[int, int]]:
+    def sides(self, x: Shape) -> list[tuple[int, int]]:
         """Before and after, per spatial axis from the first to the last."""
         if not isinstance(self.padding, tuple):
             return [(self.padding, self.padding)] * x.rank

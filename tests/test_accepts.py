@@ -1,0 +1,251 @@
+"""What a network accepts: against shape inference for every size, and against torch at the bounds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+import torch
+
+import specgen
+from specgen.accepts import Accepts
+from specgen.cli import main
+from specgen.ir import Parallel, Step
+from specgen.joins import join, share
+from specgen.layers.base import Call, Layer, Refusal
+from specgen.layers.fields import Whole
+from specgen.layers.registry import register_layer, unregister_layer
+from specgen.shape import Shape
+from tests.fuzz.programs import program
+
+#: Specs, and what they accept.
+SAID = {
+    "input 3x32x32; conv 8; M; conv 8; M": "any H, W ≥ 4",
+    "input 3x32x32; conv 8; gap; fc 10": "any H, W",
+    "input 3x32x32; conv 8 k=5 p=0; conv 8 k=3 s=2 p=0; gap": "any H, W ≥ 7",
+    "input 3x32x48; conv 8 k=3x7 p=0": "any H ≥ 3, W ≥ 7",
+    "input 3x28x28; conv 8; M; M; fc 10": "H, W from 28 to 31, because of `fc` in line 1",
+    "input 3x28x28; conv 8 p=0; fc 10": "exactly 28 × 28, because of `fc` in line 1",
+    "input 3x32x32; M k=3 s=2 ceil; M k=3 s=2 ceil; gap": "any H, W ≥ 4",
+    "input 3x32x32; M k=2 s=3 p=1 ceil; conv 4 k=3 p=0; gap": "any H, W ≥ 6",
+    "input 1x100; conv 8 k=9 p=0; M k=4": "any L ≥ 12",
+    "input 1x16x16x16; conv 4; M; M; gap": "any D, H, W ≥ 4",
+    "input 1x16x16x16; A k=3 s=2 p=1; A k=3 s=2 p=1; gap": "any D, H, W ≥ 5",
+    "input 4x32x32; cat { id | M; conv 8; deconv 8 }; conv 2 linear": "H, W multiples of 2",
+    "input 4x35x35; cat { id | conv 4 k=2 s=4 p=0; deconv 4 k=3 s=4 op=0 }": "H, W of the form 4·k + 3",
+    "input 4x32x32; add { conv 4 k=3 s=2 | A; conv 4 k=1 }": "H, W multiples of 2",
+    "input 4x32x32; add { conv 4 k=3 s=2 | A ceil; conv 4 k=1 }; fc 3": (
+        "H, W from 31 to 32, because of `fc` in line 1"
+    ),
+    "input 4x32x32; mul { id | gap; conv 4 k=1 sigmoid }; conv 8 k=4 s=4 p=0": "any H, W ≥ 4",
+    "input 3x32x32; conv 8 padding_mode=reflect k=7": "any H, W ≥ 4",
+    "input 3x32x32; conv 8 padding_mode=circular k=7": "any H, W ≥ 3",
+    "input 3x32x32; pad 4 mode=reflect; M": "any H, W ≥ 5",
+    "input 3x32x32; adaptive_avgpool (4, none); conv 8 k=4 p=0": "any H, W ≥ 4",
+    "input 3x40; adaptive_avgpool (none,); conv 8": "exactly 40, because of `adaptive_avgpool` in line 1",
+    "input 3x32x32; upsample 0.5; M": "any H, W ≥ 4",
+    "input 3x32x32; upsample size=8; fc 10": "any H, W",
+    "input 3x32x32; conv 8 k=8 s=8 p=0 linear; tokens; pos_embed; attn 2; take 0": (
+        "H, W from 32 to 39, because of `pos_embed` in line 1"
+    ),
+    "input 3x32x32; conv 8 k=8 s=8 p=0 linear; tokens; cls_token; attn 2; take 0; fc 5": "any H, W ≥ 8",
+    "input 3x32x32; instancenorm": "any H, W ≥ 2",
+    "input 3x8x8; deconv 4 k=2 s=2 p=3": "any H, W ≥ 4",
+    "input 16x8x8; pixel_shuffle 2; M k=4": "any H, W ≥ 2",
+    "input 3x8x8; flatten start_dim=2; conv 4 k=5 p=0": "any H, W ≥ 3",
+    "input 10; fc 5": "exactly 10",
+}
+
+
+@pytest.mark.parametrize("text", SAID)
+def test_what_is_said(text: str) -> None:
+    network = specgen.compile(text=text)
+    assert str(network.accepts) == SAID[text]
+
+
+def infer(steps: Any, x: Shape) -> Shape:
+    """The shape that some steps give, as they were built; raises `Refusal` where they do not run."""
+    for step in steps:
+        if isinstance(step, Step):
+            out = step.layer.infer(x)
+            same = step.layer.call(x) == step.layer.call(step.input)
+            if not same or step.layer.parameters(x) != step.layer.parameters(step.input):
+                raise Refusal("another", "another module")
+            x = out
+        elif isinstance(step, Parallel):
+            arrives = share(step.join, x, len(step.branches))
+            x = join(step.join, [infer(branch.steps, arrives) for branch in step.branches])
+        else:
+            x = infer(step.steps, x)
+    return x
+
+
+def runs_by_rule(network: specgen.Network, sizes: tuple[int, ...]) -> bool:
+    try:
+        infer(network.root.steps, Shape(int(network.input_shape.channels), sizes))
+    except Refusal:
+        return False
+    return True
+
+
+def differences(network: specgen.Network, most: int) -> Iterator[str]:
+    """Sizes up to `most` that are accepted and do not run; or run and are not, unless more may."""
+    accepts, built = network.accepts, tuple(map(int, network.input_shape.spatial))
+    tried = {(*built[:i], n, *built[i + 1 :]) for i in range(len(built)) for n in range(1, most)}
+    tried |= {(n,) * len(built) for n in range(1, most)} | {
+        tuple(range(n, n + len(built))) for n in range(1, 12)
+    }
+    for sizes in sorted(tried) if built else ():
+        accepted = Shape(int(network.input_shape.channels), sizes) in accepts
+        if accepted != runs_by_rule(network, sizes) and (accepted or accepts.whole):
+            yield f"{sizes}: {accepts}, {'runs not' if accepted else 'runs'}"
+
+
+@pytest.mark.parametrize("text", [text for text in SAID if "x" in text.partition(";")[0]])
+def test_inference_agrees(text: str) -> None:
+    assert list(differences(specgen.compile(text=text), 64)) == []
+
+
+def drawn(seeds: range) -> Iterator[tuple[int, specgen.Network]]:
+    for seed in seeds:
+        try:
+            yield seed, specgen.compile(text=program(seed))
+        except specgen.SpecError:
+            continue
+
+
+def test_inference_agrees_for_drawn_programs() -> None:
+    assert [(seed, found) for seed, network in drawn(range(40)) for found in differences(network, 20)] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(0, 2000, 100))
+def test_inference_agrees_for_many_drawn_programs(first: int) -> None:
+    seeds = range(first, first + 100)
+    assert [(seed, found) for seed, network in drawn(seeds) for found in differences(network, 40)] == []
+
+
+# --- torch ---------------------------------------------------------------------------------------
+
+
+def bounds(accepts: Accepts) -> Iterator[tuple[tuple[int, ...], bool]]:
+    """Sizes at the bounds of each axis, next to them, and whether they are accepted."""
+    inner = [axis.least for axis in accepts.axes]
+    for index, axis in enumerate(accepts.axes):
+        at = [axis.least - 1, axis.least, axis.least + 1, axis.least + axis.step]
+        at += [] if axis.most is None else [axis.most, axis.most + 1]
+        for size in at:
+            if size >= 1:
+                yield (*inner[:index], size, *inner[index + 1 :]), size in axis
+
+
+#: Torch lets more run: it joins an axis of size 1 with any other, normalises nothing, and pools in one
+#: dimension from whatever arrives to the size that was there when the network was built.
+LENIENT = ("add {", "instancenorm", "(none,)")
+
+
+@pytest.mark.parametrize("text", [text for text in SAID if not any(word in text for word in LENIENT)])
+def test_torch_agrees_at_the_bounds(text: str) -> None:
+    network = specgen.compile(text=text)
+    model = network.build().eval()
+    for sizes, accepted in bounds(network.accepts):
+        if accepted or network.accepts.whole:
+            assert runs(model, int(network.input_shape.channels), sizes) is accepted, sizes
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("squeezenet", "any H, W ≥ 17"),
+        ("shufflenet_v2_x0_5", "any H, W"),
+        ("unet", "H, W multiples of 16"),
+        ("one_or_two", "exactly 10 × 10, because of `fc` in line 7"),
+        ("tiny28", "any H, W ≥ 6"),
+    ],
+)
+def test_torch_agrees_for_what_is_shipped(name: str, said: str) -> None:
+    narrow = {"width": 4} if name == "unet" else {}
+    network = specgen.compile(name, **narrow)
+    assert str(network.accepts) == said
+    model = network.build().eval()
+    for sizes, accepted in bounds(network.accepts):
+        assert runs(model, int(network.input_shape.channels), sizes) is accepted, sizes
+
+
+def runs(model: torch.nn.Module, channels: int, sizes: tuple[int, ...]) -> bool:
+    with torch.no_grad():
+        try:
+            return bool(model(torch.zeros(2, channels, *sizes)).numel())
+        except (RuntimeError, ValueError, IndexError):
+            return False
+
+
+# --- what cannot be inverted ---------------------------------------------------------------------
+
+
+def test_a_layer_of_ones_own_is_asked() -> None:
+    class Fold(Layer):
+        """Takes maps that fall into windows."""
+
+        word = "fold"
+        positional = ("size",)
+        size: Annotated[int, Whole(1)]
+
+        def infer(self, x: Shape) -> Shape:
+            if any(n % self.size for n in x.spatial):
+                raise Refusal("odd", "it does not fall into windows")
+            return Shape(x.channels * self.size**x.rank, tuple(n // self.size for n in x.spatial))
+
+        def call(self, x: Shape) -> Call:
+            return Call("Identity")
+
+    register_layer(Fold)
+    try:
+        network = specgen.compile(text="input 3x56x56\nM\nfold 7\nconv 8 k=2 p=0\n")
+        assert str(network.accepts) in ("H, W of the form 14·k or 14·k + 1, ≥ 28",)
+        assert list(differences(network, 90)) == []
+    finally:
+        unregister_layer(Fold)
+
+
+def test_sides_that_go_together() -> None:
+    """Where the sides cannot be chosen freely, what is said holds for all, and says that there is more."""
+    accepts = specgen.compile(text="input 3x8x8\ntokens; take 5\n").accepts
+    assert not accepts.whole
+    assert all(
+        height * width >= 6
+        for height, width in product(range(1, 12), repeat=2)
+        if Shape(3, (height, width)) in accepts
+    )
+    assert Shape(3, (8, 8)) in accepts
+
+
+# --- how it is told ------------------------------------------------------------------------------
+
+
+def test_check_says_it(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    spec = tmp_path / "net.spec"
+    spec.write_text("input 3x28x28\nconv 8; M\nM\nfc 10\n")
+    assert main(["check", str(spec)]) == 0
+    assert "\n    accepts H, W from 28 to 31, because of `fc` in line 4\n" in capsys.readouterr().out
+    assert main(["check", "--json", str(spec)]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert found["accepts"]["axes"][0] == {
+        "axis": "H",
+        "least": 28,
+        "most": 31,
+        "step": 1,
+        "remainders": [0],
+        "because": {"layer": "fc", "line": 4},
+    }
+    assert not found["accepts"]["whole"]
+
+
+def test_it_is_the_same_for_a_network_from_json() -> None:
+    network = specgen.compile("unet")
+    again = specgen.Network.model_validate_json(network.model_dump_json())
+    assert again.accepts == network.accepts
