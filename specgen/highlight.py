@@ -32,7 +32,7 @@ def _words(words: str) -> str:
     return rf"\b(?:{'|'.join(words.split())})\b(?!\s*=[^=])"
 
 
-class SpecLexer(RegexLexer):
+class SpecLexer(RegexLexer):  # type: ignore[misc] # Pygments has no types
     """The spec language of specgen."""
 
     name = "specgen"
