@@ -420,6 +420,9 @@ class Layers(Kind[tuple[Layer, Shape]]):
         self.turn = 0
         self.tally: Counter[str] = Counter()
         torch.set_num_threads(1)
+        linear = registry.find("linear")
+        assert linear is not None
+        compare(linear(out_features=1), Shape(1))  # PyTorch imports much when it is first used
 
     def draw(self, chance: random.Random) -> tuple[Layer, Shape]:
         return draw_case(chance, self.family)

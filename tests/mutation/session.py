@@ -14,7 +14,6 @@ from typing import Any
 
 import coverage
 import pytest
-from _pytest.runner import runtestprotocol
 
 from .mutants import Mutant
 
@@ -35,6 +34,7 @@ class Mutation:
 
     def __init__(self, chosen: list[Mutant], keep: str | None, say: Any) -> None:
         self.chosen, self.keep, self.say = chosen, keep, say
+        self.failed = False
         self.outcomes: dict[str, Outcome] = {mutant.path: Outcome() for mutant in chosen}
 
     @pytest.hookimpl(tryfirst=True)
@@ -45,13 +45,39 @@ class Mutation:
         for mutant in self.chosen:
             outcome = self.outcomes[mutant.path]
             tests = reached[str(Path(mutant.path).resolve()), mutant.line]
-            if tests and _notice(mutant, _fastest(tests, seconds)):
+            if tests and self._notice(mutant, _fastest(tests, seconds)):
                 outcome.killed += 1
                 continue
             outcome.survived.append(mutant)
             self.say(f"{'survived' if tests else 'unreached'} {mutant.path}:{mutant.line}: {mutant.change}")
         self.say(f"{len(self.chosen)} mutants, {time.monotonic() - began:.0f} s in all")
         return True
+
+    @pytest.hookimpl
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.failed = self.failed or report.failed
+
+    def _passes(self, item: Any) -> bool:
+        self.failed = False
+        item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
+        return not self.failed
+
+    def _notice(self, mutant: Mutant, tests: list[Any]) -> bool:
+        """Whether a test fails, or does not end, with the change made in a child of this process."""
+        child = os.fork()
+        if child == 0:
+            try:
+                resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+                resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+                nothing = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nothing, 1)
+                os.dup2(nothing, 2)
+                make(mutant)
+                os._exit(0 if all(map(self._passes, tests)) else 1)
+            except BaseException:
+                os._exit(2)
+        _, status = os.waitpid(child, 0)
+        return status != 0
 
     def _map(self, session: pytest.Session) -> tuple[dict[tuple[str, int], list[Any]], dict[Any, float]]:
         """For each line of the modules the tests that reach it; and how long each test takes."""
@@ -63,7 +89,7 @@ class Mutation:
         for name, item in items.items():
             cover.switch_context(name)
             began = time.process_time()
-            if _passes(item):
+            if self._passes(item):
                 seconds[item] = time.process_time() - began
             else:
                 self.say(f"  fails without a change: {name}")
@@ -87,32 +113,6 @@ def _fastest(tests: list[Any], seconds: dict[Any, float]) -> list[Any]:
             break
         chosen.append(test)
     return chosen
-
-
-def _passes(item: Any) -> bool:
-    reports = runtestprotocol(item, log=False, nextitem=None)
-    return all(not report.failed for report in reports)
-
-
-def _notice(mutant: Mutant, tests: list[Any]) -> bool:
-    """Whether a test fails, or does not end, with the change made in a child of this process."""
-    child = os.fork()
-    if child == 0:
-        try:
-            resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
-            resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-            nothing = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nothing, 1)
-            os.dup2(nothing, 2)
-            make(mutant)
-            for test in tests:
-                if not _passes(test):
-                    os._exit(1)
-            os._exit(0)
-        except BaseException:
-            os._exit(2)
-    _, status = os.waitpid(child, 0)
-    return status != 0
 
 
 def make(mutant: Mutant) -> None:
