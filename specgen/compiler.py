@@ -19,10 +19,13 @@ from specgen.names import class_name
 from specgen.parser import parse, parse_expression
 from specgen.shape import LARGEST, Shape
 from specgen.source import ReadError, Source, decode, read_source
+from specgen.trace import Trace
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
+
+    from specgen.provenance import Spelling
 
 #: A path, or the name of a shipped spec or variant.
 SourceLike = str | os.PathLike[str]
@@ -161,6 +164,25 @@ def check(
     return network, lint(checked)
 
 
+def traced(
+    source: SourceLike,
+    *,
+    input: str | tuple[int, ...] | Shape | None = None,  # noqa: A002
+    variant: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> tuple[Network, Trace, Spelling]:
+    """The network, where every layer of it comes from, and the spec to look that up in."""
+    from specgen.provenance import Spelling
+
+    trace = Trace()
+    found, spec, request, elaborated = _elaborated(
+        source, None, input, variant, DEFAULT_LIMITS, settings or {}, trace
+    )
+    network = elaborated.network
+    outside = frozenset(request.settings)
+    return network, trace, Spelling(found, spec, network.settings, outside, request.variant)
+
+
 def _elaborated(
     source: SourceLike | None,
     text: str | None,
@@ -168,6 +190,7 @@ def _elaborated(
     variant: str | None,
     limits: Limits,
     params: Mapping[str, Any],
+    trace: Trace | None = None,
 ) -> tuple[Source, syntax.Spec, Request, Elaborated]:
     """The spec that is meant, what is asked of it, and what it comes to."""
     found, spec, chosen = _find(source, text, limits)
@@ -178,7 +201,7 @@ def _elaborated(
         variant=_variant(found, spec, chosen) if chosen else None,
         name=class_name(found.stem),
     )
-    return found, spec, request, elaborate(found, spec, request, limits)
+    return found, spec, request, elaborate(found, spec, request, limits, trace)
 
 
 def _find(

@@ -15,6 +15,7 @@ from specgen.names import objection
 from specgen.scope import Given
 from specgen.shape import Shape
 from specgen.source import Span
+from specgen.trace import Origin
 
 if TYPE_CHECKING:
     from specgen.evaluation import Evaluation
@@ -43,6 +44,7 @@ class DraftLayer:
     word: Span = NOWHERE
     asked: Span = NOWHERE
     given: Mapping[str, Given] = field(default_factory=dict)
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True)
@@ -268,6 +270,8 @@ def _finish(evaluation: Evaluation, child: Draft, name: str) -> Child:
     }
     match child:
         case DraftLayer():
+            if evaluation.trace is not None and child.origin is not None:
+                evaluation.trace.layers.append(child.origin)
             return Step(**ends, layer=child.layer)
         case DraftSequence():
             return Sequence(**ends, steps=_finish_sequence(evaluation, child.children))

@@ -26,6 +26,7 @@ from specgen.resolve import resolve
 from specgen.scope import Definition, Given, Scope
 from specgen.shape import LARGEST, LARGEST_TOTAL, Shape
 from specgen.source import Source, Span
+from specgen.trace import Trace, Turn, Use
 
 
 @dataclass
@@ -54,13 +55,19 @@ class Elaborated(NamedTuple):
     steps: list[Draft]
 
 
-def elaborate(source: Source, spec: syntax.Spec, request: Request, limits: Limits) -> Elaborated:
-    """The network that a spec describes, and the warnings; raises `SpecError`."""
+def elaborate(
+    source: Source, spec: syntax.Spec, request: Request, limits: Limits, trace: Trace | None = None
+) -> Elaborated:
+    """The network that a spec describes, and the warnings; raises `SpecError`.
+
+    Into `trace`, if there is one, goes where each layer and its options come from.
+    """
     words = [value for value in request.settings.values() if isinstance(value, str)]
     problems = resolve(source, spec, words)
     if problems:
         raise SpecError(problems)
     elaborator = _Elaborator(source, spec, request, limits)
+    elaborator.trace = trace
     try:
         return elaborator.run()
     except SpecError as error:
@@ -333,7 +340,8 @@ class _Elaborator(Evaluation):
             inner = scope.inner()
             if repeat.counter is not None:
                 inner.values[repeat.counter.text] = turn
-            with self.inside(repeat.turns.span, f"in turn {turn + 1} of {count}"):
+            place = Turn(repeat, turn, count)
+            with self.inside(repeat.turns.span, f"in turn {turn + 1} of {count}", place):
                 self.turns.append(turn)
                 self._statements(repeat.body, inner)
                 self.turns.pop()
@@ -493,7 +501,7 @@ class _Elaborator(Evaluation):
         arguments = self._block_arguments(line, block, scope, inner)
         shown = ", ".join(f"{name}={describe(value)}" for name, value in arguments.items())
         where = f"in this use of `{block.name.text}`" + (f", with {shown}" if shown else "")
-        with self.inside(line.word.span, where):
+        with self.inside(line.word.span, where, Use(line, block, arguments)):
             if draft.is_chain(block, definition.scope.blocks):
                 self._chain(line, block, inner, arguments)
             else:
@@ -560,6 +568,8 @@ class _Elaborator(Evaluation):
         kind = registry.find(line.word.text)
         assert kind is not None
         arrived = self.arrived(line.span)
+        if self.trace is not None:
+            self.trace.enter(line, self.places, scope)
         given = given_on(self, kind, line.arguments, scope)
         if kind.flattens and arrived.rank:
             self._flatten(line._replace(span=line.word.span))
@@ -605,7 +615,10 @@ class _Elaborator(Evaluation):
             call = layer.call(arrived)
             self.decided |= arithmetic.opaque_names((*call.arguments, *call.keywords.values()))
         asked = line.word.span, word, given
-        self._place(DraftLayer(label, layer.word, arrived, output, line.span, layer, implied, "", *asked))
+        origin = None if self.trace is None else self.trace.origin(word, given)
+        self._place(
+            DraftLayer(label, layer.word, arrived, output, line.span, layer, implied, "", *asked, origin)
+        )
 
     def _in_place(self, layer: Layer, given: Mapping[str, Given]) -> Layer:
         """Overwrite where that cannot be observed: directly behind a weighted or a norm layer."""

@@ -14,6 +14,7 @@ from specgen.expressions import Evaluator, Wrong, describe
 from specgen.scope import Scope
 from specgen.shape import LARGEST, LARGEST_TOTAL, Shape, times
 from specgen.source import Source, Span
+from specgen.trace import Trace, Turn, Use
 
 
 class Evaluation:
@@ -31,6 +32,9 @@ class Evaluation:
         self.guards: list[str] = []
         #: The uses of blocks and the turns of repeats that are under way, outermost first.
         self.within: list[Label] = []
+        self.places: list[Use | Turn] = []
+        #: What is noted of each layer, where somebody asked for it.
+        self.trace: Trace | None = None
 
     # --- reports ---------------------------------------------------------------------------------
 
@@ -54,11 +58,13 @@ class Evaluation:
         return Diagnostic("no-input", "the network has no input", labels, (help_,), source=self.source)
 
     @contextmanager
-    def inside(self, span: Span, text: str) -> Iterator[None]:
+    def inside(self, span: Span, text: str, place: Use | Turn) -> Iterator[None]:
         """While this lasts, errors tell of the block's use or the repeat's turn at `span`."""
         self.within.append(Label(span, text, primary=False))
+        self.places.append(place)
         yield
         self.within.pop()
+        self.places.pop()
 
     # --- values ----------------------------------------------------------------------------------
 

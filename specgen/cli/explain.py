@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import click
 
-from specgen.cli.arguments import spec_options
-from specgen.cli.console import OK, print_json
+from specgen.cli.arguments import no_keywords, settings_of, spec_options
+from specgen.cli.console import OK, Stop, drawn, exit_code, print_json
 from specgen.source import printable
 
 
@@ -22,7 +22,8 @@ def explain(
 ) -> int:
     """Say what a kind of error means, or what the lines of a spec do.
 
-    Without an argument, all kinds are listed. A file that exists is a spec, whatever its name.
+    Without an argument, all kinds are listed. A file that exists is a spec, whatever its name. Behind a
+    spec, `:7` picks a line, `:4-8` some lines, `:features.0` what is there in the module tree.
     """
     from specgen.views import codes
 
@@ -56,8 +57,39 @@ def _list(as_json: bool) -> None:
 def _explain_spec(
     what: str, pairs: Sequence[str], shape: str | None, variant: str | None, as_json: bool
 ) -> int:
-    """What a spec does; what is neither a code nor a spec is answered with the codes."""
-    raise _unknown(what)
+    """What a spec does, or a place in it; what is neither a code nor a spec is answered with the codes."""
+    from specgen.diagnostics import SpecError
+    from specgen.views.explanation import explain, lines_of
+
+    spec, place = _split(what)
+    lines = lines_of(place) if place else None
+    settings = no_keywords(settings_of(pairs))
+    try:
+        found = explain(
+            spec, lines=lines, path="" if lines else place, input=shape, variant=variant, settings=settings
+        )
+    except LookupError as error:
+        raise click.UsageError(str(error.args[0])) from None
+    except SpecError as error:
+        if error.diagnostics[0].code == "not-found" and not os.path.dirname(what):
+            raise _unknown(what) from None
+        if as_json:
+            print_json({"ok": False, "diagnostics": [one.as_json() for one in error.diagnostics]})
+            raise Stop(exit_code(error.diagnostics)) from None
+        raise Stop(exit_code(error.diagnostics), drawn(error.diagnostics)) from None
+    if as_json:
+        print_json(found.as_json())
+    else:
+        print(found.text(max(40, min(88, shutil.get_terminal_size((88, 24)).columns))))
+    return OK
+
+
+def _split(what: str) -> tuple[str, str]:
+    """A spec and the place in it: what follows the last colon, unless a file is called so."""
+    spec, colon, place = what.rpartition(":")
+    if not colon or not spec or os.path.exists(what) or not re.fullmatch(r"[\w.-]+", place):
+        return what, ""
+    return spec, place
 
 
 def _unknown(what: str) -> click.UsageError:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import prod
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from specgen import arithmetic
 from specgen.layers.fields import OptionType
 from specgen.shape import PerAxis, Shape, collapse
+from specgen.workings import Working, shape_on_board, worked_shape
 
 #: Anything that stands in a constructor call.
 Argument: TypeAlias = "int | float | bool | str | tuple[Argument, ...] | None"
@@ -141,13 +143,25 @@ class Layer(BaseModel):
         """The learned tensors by name, with their shapes."""
         return {}
 
+    def workings(self, x: Shape) -> tuple[Working, ...]:
+        """The arithmetic of the output's sizes for an input of shape `x` that `infer` accepts.
+
+        What `infer` computes on the sizes themselves shows as it is; a layer whose rule is a function of
+        its own runs that with `worked`.
+        """
+        return worked_shape(self.infer(shape_on_board(x)))
+
     def buffers(self, x: Shape) -> dict[str, tuple[int, ...]]:
         """The tensors that are kept with the weights and not learned, by name, with their shapes."""
         return {}
 
     def macs(self, x: Shape) -> int:
         """Multiply-adds of convolutions and matrix products, bias left out."""
-        return 0
+        return sum(prod(map(int, factors)) for factors in self.products(x))
+
+    def products(self, x: Shape) -> tuple[tuple[int, ...], ...]:
+        """What `macs` adds up: each a product, by its factors."""
+        return ()
 
     def settled(self, x: Shape) -> dict[str, Any]:
         """The options as an input of shape `x` settles them: `half` and `none` as the numbers they stand for.

@@ -22,6 +22,7 @@ from specgen.layers.base import (
 from specgen.layers.fields import Axes, Choice, Either, Flag, Whole
 from specgen.layers.registry import register_layer
 from specgen.shape import PerAxis, Shape, along, collapse, transposed, window
+from specgen.workings import Working, shape_on_board, worked, worked_shape
 
 _SHORT = {"k": "kernel_size", "s": "stride", "p": "padding", "d": "dilation", "g": "groups"}
 
@@ -102,8 +103,15 @@ class Convolution(Layer):
         weight = {"weight": (out, int(x.channels) // int(self.groups_for(x)), *kernel)}
         return {**weight, "bias": (out,)} if self.bias else weight
 
-    def macs(self, x: Shape) -> int:
-        return prod(self.parameters(x)["weight"]) * self.infer(x).positions
+    def products(self, x: Shape) -> tuple[tuple[int, ...], ...]:
+        return ((*self.parameters(x)["weight"], *self.infer(x).spatial),)
+
+    def workings(self, x: Shape) -> tuple[Working, ...]:
+        channels = worked_shape(Shape(self.channels_out(shape_on_board(x))))
+        if self.padding == "same":
+            return channels
+        kernel, stride, dilation = self._axes(x)
+        return channels + worked(window, x.spatial, kernel, stride, self._padding(x), dilation)
 
     def settled(self, x: Shape) -> dict[str, Any]:
         padding = self.padding if self.padding == "same" else collapse(self._padding(x))
@@ -234,10 +242,7 @@ class TransposedConv(Layer):
 
     def infer(self, x: Shape) -> Shape:
         need_map(x, self.word)
-        axes = {
-            name: per_axis(getattr(self, name), x, name)
-            for name in ("kernel_size", "stride", "padding", "dilation", "output_padding")
-        }
+        axes = self._options(x)
         for extra, stride, dilation in zip(
             axes["output_padding"], axes["stride"], axes["dilation"], strict=True
         ):
@@ -277,8 +282,16 @@ class TransposedConv(Layer):
         weight = {"weight": (x.channels, self.out_channels // self.groups, *kernel)}
         return {**weight, "bias": (self.out_channels,)} if self.bias else weight
 
-    def macs(self, x: Shape) -> int:
-        return prod(self.parameters(x)["weight"]) * x.positions
+    def products(self, x: Shape) -> tuple[tuple[int, ...], ...]:
+        return ((*self.parameters(x)["weight"], *x.spatial),)
+
+    def workings(self, x: Shape) -> tuple[Working, ...]:
+        return worked(transposed, x.spatial, *self._options(x).values())
+
+    def _options(self, x: Shape) -> dict[str, tuple[int, ...]]:
+        """What `transposed` takes, per axis."""
+        names = ("kernel_size", "stride", "padding", "dilation", "output_padding")
+        return {name: per_axis(getattr(self, name), x, name) for name in names}
 
     def windows(self, x: Shape) -> tuple[Window, ...]:
         options = (self.kernel_size, self.stride, self.dilation)

@@ -45,8 +45,8 @@ class Linear(Layer):
         # The matrix product takes rows, which are copied where they do not lie one behind the other.
         return Saved(input=True) if contiguous else Saved(values=int(x.elements))
 
-    def macs(self, x: Shape) -> int:
-        return self.out_features * x.elements
+    def products(self, x: Shape) -> tuple[tuple[int, ...], ...]:
+        return ((self.out_features, x.channels, *x.spatial),)
 
 
 @register_layer

@@ -19,6 +19,7 @@ from specgen.layers.base import (
 from specgen.layers.fields import Absent, Axes, Either, Flag, Whole
 from specgen.layers.registry import register_layer
 from specgen.shape import PerAxis, Shape, along, collapse, times, window
+from specgen.workings import Working, worked
 
 #: Bytes of the place of a maximum.
 _INDEX = 8
@@ -43,9 +44,7 @@ class WindowPool(Layer):
 
     def infer(self, x: Shape) -> Shape:
         need_map(x, self.word)
-        kernel = per_axis(self.kernel_size, x, "kernel_size")
-        stride = kernel if self.stride is None else per_axis(self.stride, x, "stride")
-        padding = per_axis(self.padding, x, "padding")
+        kernel, stride, padding = self._axes(x)
         for k, p in zip(kernel, padding, strict=True):
             if p > k // 2:
                 raise Refusal(
@@ -60,6 +59,15 @@ class WindowPool(Layer):
         ceil = ({"ceil_mode": True},) if max(x.spatial) > 1 else ()
         need_sizes(out, x, kernel, remedies=(*smaller_kernels(x, padding, dilation), *ceil))
         return x.replace(spatial=out)
+
+    def workings(self, x: Shape) -> tuple[Working, ...]:
+        return worked(window, x.spatial, *self._axes(x), self.dilation_for(x), ceil=self.ceil_mode)
+
+    def _axes(self, x: Shape) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
+        """Kernel, stride and padding, per axis."""
+        kernel = per_axis(self.kernel_size, x, "kernel_size")
+        stride = kernel if self.stride is None else per_axis(self.stride, x, "stride")
+        return kernel, stride, per_axis(self.padding, x, "padding")
 
     def call(self, x: Shape) -> Call:
         kernel = collapse(per_axis(self.kernel_size, x, "kernel_size"))

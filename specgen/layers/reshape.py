@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 from math import floor
+from operator import mul
 from typing import Annotated, Any
 
 from specgen import arithmetic
@@ -20,7 +21,8 @@ from specgen.layers.base import (
 from specgen.layers.fields import Absent, Axes, Choice, Either, Flag, OptionType, Real, Whole
 from specgen.layers.pool import adaptive_window
 from specgen.layers.registry import register_layer
-from specgen.shape import LARGEST, PerAxis, Shape, collapse, times
+from specgen.shape import LARGEST, PerAxis, Shape, along, collapse, times
+from specgen.workings import Working, on_board, worked, worked_shape
 
 
 @register_layer
@@ -96,6 +98,12 @@ _NEIGHBOURS = {"linear": 2, "bilinear": 2, "trilinear": 2, "bicubic": 4}
 _ALIGNED = ("linear", "bilinear", "bicubic", "trilinear")
 
 
+def _scaled(size: int, factor: float) -> int:
+    """A size that many times as large, rounded down."""
+    whole: int = arithmetic.apply("floor", floor(float(size) * float(factor)), size * factor)
+    return whole
+
+
 @register_layer
 class Upsample(Layer):
     """Resizing by a factor, or to a size (`nn.Upsample`)."""
@@ -145,10 +153,7 @@ class Upsample(Layer):
             raise Refusal(
                 "too-large", "a size is 2^31 or more", f"{times(x.spatial)} goes in", at="scale_factor"
             )
-        out = tuple(
-            arithmetic.opaque(floor(float(size) * float(factor)), size, factor)
-            for size, factor in zip(x.spatial, factors, strict=True)
-        )
+        out = along(_scaled, x.spatial, factors)  # type: ignore[arg-type]
         if any(size < 1 for size in out):
             raise Refusal(
                 "nothing-left",
@@ -157,6 +162,11 @@ class Upsample(Layer):
                 at="scale_factor",
             )
         return x.replace(spatial=out)
+
+    def workings(self, x: Shape) -> tuple[Working, ...]:
+        if self.scale_factor is None:
+            return ()
+        return worked(_scaled, x.spatial, per_axis(self.scale_factor, x, "scale_factor"))  # type: ignore[arg-type]
 
     def call(self, x: Shape) -> Call:
         keywords: dict[str, Argument] = self.changed("size", "scale_factor")
@@ -197,8 +207,11 @@ class PixelShuffle(Layer):
                 at="upscale_factor",
                 channels=nearest_multiples(int(x.channels), int(factor * factor)),
             )
-        spatial = tuple(arithmetic.opaque(size * factor, size, factor) for size in x.spatial)
-        return Shape(x.channels // (factor * factor), spatial)
+        return Shape(x.channels // (factor * factor), along(mul, x.spatial, (factor,) * x.rank))
+
+    def workings(self, x: Shape) -> tuple[Working, ...]:
+        channels = worked_shape(Shape(on_board(x.channels) // self.upscale_factor**2))
+        return channels + worked(mul, x.spatial, (self.upscale_factor,) * x.rank)
 
     def call(self, x: Shape) -> Call:
         return Call("PixelShuffle", (self.upscale_factor,))
@@ -234,6 +247,11 @@ _PADS = {
     "replicate": "ReplicationPad",
     "circular": "CircularPad",
 }
+
+
+def _padded(size: int, before: int, after: int) -> int:
+    """A size with what is put in front of it and behind it."""
+    return size + before + after
 
 
 @register_layer
@@ -272,7 +290,6 @@ class Pad(Layer):
                 at="value",
                 remedies=({"mode": "constant"},),
             )
-        out = []
         for size, sides in zip(x.spatial, self.sides(x), strict=True):
             most = {"reflect": size - 1, "circular": size}.get(self.mode)
             if most is not None and max(sides) > most:
@@ -283,8 +300,10 @@ class Pad(Layer):
                     at="padding",
                     remedies=({"padding": int(most)}, {"mode": "replicate"}),
                 )
-            out.append(arithmetic.opaque(size + sum(sides), size, sides))
-        return x.replace(spatial=tuple(out))
+        return x.replace(spatial=along(_padded, x.spatial, *zip(*self.sides(x), strict=True)))
+
+    def workings(self, x: Shape) -> tuple[Working, ...]:
+        return worked(_padded, x.spatial, *zip(*self.sides(x), strict=True))
 
     def sides(self, x: Shape) -> list[tuple[int, int]]:
         """Before and after, per spatial axis from the first to the last."""

@@ -185,9 +185,9 @@ class SelfAttention(Layer):
         }
         return {name: shape for name, shape in shapes.items() if self.bias or not name.endswith("bias")}
 
-    def macs(self, x: Shape) -> int:
+    def products(self, x: Shape) -> tuple[tuple[int, ...], ...]:
         tokens, c = x.positions, x.channels
-        return 4 * tokens * c * c + 2 * tokens * tokens * c
+        return (4, tokens, c, c), (2, tokens, tokens, c)
 
     def saved(self, x: Shape, contiguous: bool) -> Saved:
         tokens, values, heads = int(x.positions), int(x.elements), int(self.num_heads)

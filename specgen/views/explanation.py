@@ -1,0 +1,481 @@
+"""What a spec does, layer by layer and line by line: the arithmetic, and where every option comes from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from textwrap import wrap
+from typing import Any
+
+from specgen import arithmetic, initialisation, options, syntax
+from specgen.compiler import traced
+from specgen.diagnostics import nearest
+from specgen.expressions import describe
+from specgen.ir import Block, Network, Parallel, Sequence, Step, members, params, walk
+from specgen.layers import registry
+from specgen.layers.base import Layer
+from specgen.provenance import Spelling
+from specgen.shape import Shape
+from specgen.source import printable
+from specgen.trace import Origin, Trace, Turn, Use
+from specgen.views import board, wording
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing that is said: what it is about, the sentence, and the number it comes to, if it does."""
+
+    about: str
+    text: str
+    value: int | None = None
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """What is said of one layer, of equal layers, or of a statement without layers.
+
+    `title` has the first path; `paths` are all the places in the module tree; `line` and `written` are the
+    statement.
+    """
+
+    line: int
+    written: str
+    title: str
+    facts: tuple[Fact, ...]
+    paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The paragraphs about a spec or about some of its lines, in order."""
+
+    network: Network
+    paragraphs: tuple[Paragraph, ...]
+
+    def text(self, width: int = 78) -> str:
+        """The explanation for people, its lines no longer than `width` where words allow."""
+        lines: list[str] = []
+        last = None
+        for paragraph in self.paragraphs:
+            if (paragraph.line, paragraph.written) != last:
+                lines += [
+                    "",
+                    *wrap(f"line {paragraph.line}: {printable(paragraph.written)}", width, **_WHOLE),
+                ]
+            last = paragraph.line, paragraph.written
+            lines += wrap(
+                printable(paragraph.title), width, initial_indent="  ", subsequent_indent="    ", **_WHOLE
+            )
+            for fact in paragraph.facts:
+                lines += _fact_lines(fact, width)
+        return "\n".join(lines[1:])
+
+    def as_json(self) -> dict[str, Any]:
+        """The explanation as plain data."""
+        return {
+            "network": self.network.name,
+            "paragraphs": [
+                {
+                    "line": one.line,
+                    "written": one.written,
+                    "title": one.title,
+                    "paths": list(one.paths),
+                    "facts": [
+                        {"about": fact.about, "text": fact.text, "value": fact.value} for fact in one.facts
+                    ],
+                }
+                for one in self.paragraphs
+            ],
+        }
+
+
+def _fact_lines(fact: Fact, width: int) -> list[str]:
+    """A fact, indented; an equation goes on at its signs, where its sides are short enough."""
+    text = printable(fact.text)
+    if fact.about in _EQUATIONS:
+        for sign in (" = ", " ≈ ", ": "):
+            text = text.replace(sign, sign.replace(" ", "\n", 1) if sign != ": " else ":\n")
+        sides = text.split("\n")
+        text = " ".join(side.replace(" ", "\0") if len(side) < width - 8 else side for side in sides)
+    wrapped = wrap(text, width, initial_indent="    ", subsequent_indent="      ", **_WHOLE)
+    return [line.replace("\0", " ") for line in wrapped]
+
+
+_EQUATIONS = ("size", "parameters", "macs")
+_WHOLE: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
+
+
+def explain(
+    source: str | os.PathLike[str],
+    *,
+    lines: range | None = None,
+    path: str = "",
+    input: str | tuple[int, ...] | Shape | None = None,  # noqa: A002
+    variant: str | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> Explanation:
+    """What a spec does: all of it, some of its lines, or the layers at or below a path in the module tree.
+
+    Raises `SpecError` where the spec is wrong, and `LookupError` where it has no such line or path.
+    """
+    network, noted, spelling = traced(source, input=input, variant=variant, settings=settings)
+    spec = _Explainer(network, noted, spelling)
+    return Explanation(network, tuple(_folded(spec.paragraphs(lines, path))))
+
+
+def _folded(paragraphs: Iterable[Paragraph]) -> Iterator[Paragraph]:
+    """The paragraphs, those that say the same of different places as one."""
+    same: dict[tuple[Any, ...], list[Paragraph]] = {}
+    for one in paragraphs:
+        title = one.title.partition(", ")[2] if one.paths else one.title
+        same.setdefault((one.line, title, one.facts), []).append(one)
+    for found in same.values():
+        first = found[0]
+        paths = tuple(path for one in found for path in one.paths)
+        if len(found) > 1:
+            shown = ", ".join(paths if len(paths) <= 5 else [*paths[:3], "…", paths[-1]])
+            fact = Fact("places", wording.FOLDED.format(count=len(paths), paths=shown), len(paths))
+            first = Paragraph(first.line, first.written, first.title, (*first.facts, fact), paths)
+        yield first
+
+
+class _Explainer:
+    """A spec with its network, and what was noted on the way from one to the other."""
+
+    def __init__(self, network: Network, noted: Trace, spelling: Spelling) -> None:
+        self.network = network
+        self.spelling = spelling
+        self.layers = [
+            (path, step, origin)
+            for (path, step), origin in zip(walk(network.root), noted.layers, strict=True)
+        ]
+
+    def paragraphs(self, lines: range | None, path: str) -> Iterator[Paragraph]:
+        """The paragraphs about some lines, about what is at a path, or about everything."""
+        if path:
+            yield from self._at(path)
+            return
+        if lines is not None:
+            yield from self._lines(lines)
+            return
+        joins = self._joins()
+        for one, step, origin in self.layers:
+            yield self._layer(one, step, origin)
+            yield from (self._join(*join) for join in joins.get(one, ()))
+
+    def _at(self, path: str) -> Iterator[Paragraph]:
+        found = [one for one in self.layers if one[0] == path or one[0].startswith(f"{path}.")]
+        if not found:
+            paths = [one for one, _, _ in self.layers]
+            near = nearest(path, [*paths, *(one.rpartition(".")[0] for one in paths)])
+            raise LookupError(
+                f"there is no layer `{path}`" + (f"; did you mean `{near[0]}`?" if near else "")
+            )
+        for layer in found:
+            yield self._layer(*layer)
+
+    def _lines(self, lines: range) -> Iterator[Paragraph]:
+        last = self.spelling.source.text.count("\n") + 1
+        if lines.start < 1 or lines.stop - 1 > last:
+            raise LookupError(f"there is no line {lines.stop - 1}: the spec has {last}")
+        for line in lines:
+            found = list(self._line(line))
+            if not found and len(lines) == 1:
+                found = [Paragraph(line, self._text(line), self._silent(line), ())]
+            yield from found
+
+    def _line(self, line: int) -> Iterator[Paragraph]:
+        for statement, _ in self.spelling.statements:
+            if self.spelling.line(statement.span) == line:
+                text = self._statement(statement)
+                if text:
+                    yield Paragraph(line, self._text(line), text, ())
+        for layer in self.layers:
+            if self.spelling.line(layer[2].line.span) == line:
+                yield self._layer(*layer)
+        for joins in self._joins().values():
+            yield from (self._join(*join) for join in joins if join[1].line == line)
+
+    def _silent(self, line: int) -> str:
+        """What is said of a line that no statement begins in, or only one that makes nothing here."""
+        around = [
+            self.spelling.line(statement.span)
+            for statement, _ in self.spelling.statements
+            if self.spelling.line(statement.span) <= line <= self._last_line(statement)
+        ]
+        if not around or not self._text(line):
+            return wording.NOTHING
+        return wording.UNUSED if around[-1] == line else wording.part_of(around[-1])
+
+    def _last_line(self, statement: syntax.Statement) -> int:
+        return self.spelling.source.position(statement.span.end - 1)[0]
+
+    def _joins(self) -> dict[str, list[tuple[str, Parallel]]]:
+        """The combinators that end behind each layer, by its path: the module that each is in, and it."""
+        found: dict[str, list[tuple[str, Parallel]]] = {}
+        for where, last, join in _joins_of(self.network.root.steps, ""):
+            found.setdefault(last, []).append((where or self.network.name, join))
+        return found
+
+    def _text(self, line: int) -> str:
+        return " ".join(self.spelling.source.line(line).partition("#")[0].split())
+
+    # --- layers ----------------------------------------------------------------------------------
+
+    def _layer(self, path: str, step: Step, origin: Origin) -> Paragraph:
+        written = self.spelling.text(origin.line.span)
+        facts = (*_arithmetic(step), *self._reasons(step, origin))
+        title = wording.layer(path, step.layer.word, step.input, step.output)
+        return Paragraph(self.spelling.line(origin.line.span), written, title, facts, (path,))
+
+    def _join(self, where: str, join: Parallel) -> Paragraph:
+        arrives = join.input
+        if join.join == "split":
+            arrives = arrives.replace(channels=arrives.channels // len(join.branches))
+        shapes = [branch.steps[-1].output if branch.steps else arrives for branch in join.branches]
+        line = join.line or 1
+        title = f"{where}, {wording.join(join.join, shapes, join.output)}"
+        return Paragraph(line, self._text(line), title, (), (where,))
+
+    def _reasons(self, step: Step, origin: Origin) -> Iterator[Fact]:
+        """Why a layer is there, and where its options come from."""
+        kind = registry.find(origin.line.word.text)
+        own = origin.word == origin.line.word.span
+        if not (own and kind is type(step.layer)):
+            yield Fact("why", self._why(step, origin, own))
+        plain: list[str] = []
+        for name, given in origin.given.items():
+            if name not in type(step.layer).model_fields:
+                continue
+            value = getattr(step.layer, name)
+            written = self.spelling.written(given.span, origin)
+            if written is None or (not own and given.span == origin.word):
+                continue
+            if written.default or written.bindings:
+                yield Fact("option", wording.option(name, value, written))
+            elif own:
+                plain.append(f"{name} {options.written(value)}")
+        if plain:
+            yield Fact("option", wording.plain_options(plain, self.spelling.line(origin.line.span)))
+        left = list(_left_open(step, origin.given))
+        if left:
+            yield Fact("option", wording.default_options(step.layer.word, left))
+
+    def _why(self, step: Step, origin: Origin, own: bool) -> str:
+        word = origin.line.word.text
+        if own:
+            return wording.flattened(word) if step.layer.word == "flatten" else wording.implied(word)
+        written = self.spelling.written(origin.word, origin)
+        return wording.implied(word) if written is None else wording.asked_for(written)
+
+    # --- statements that are no layer ------------------------------------------------------------
+
+    def _statement(self, statement: syntax.Statement) -> str:
+        match statement:
+            case syntax.Param(name=name):
+                binding = self.spelling.param(name.text)
+                assert binding is not None
+                return wording.param(name.text, self.network.settings[name.text], binding)
+            case syntax.Let(name=name):
+                return wording.let(name.text, self._values(statement))
+            case syntax.Default(layer=layer):
+                text = " ".join(self.spelling.text(one.span) for one in statement.arguments)
+                return wording.default(layer.text, text, self._reached(statement))
+            case syntax.Block(name=name):
+                uses = [
+                    wording.use(name.text, _given(use), self.spelling.line(use.line.span))
+                    for use in self._uses()
+                    if use.block.span == statement.span
+                ]
+                return wording.block(name.text, uses)
+            case syntax.Apply():
+                return self._used(statement)
+            case syntax.Group(label=label):
+                inside = [one for one in self.layers if _within(one[2], statement)]
+                return wording.group(label.text, len(inside), sum(params(step) for _, step, _ in inside))
+            case syntax.Repeat():
+                return wording.repeat(self._turns(statement))
+            case syntax.If():
+                return wording.condition()
+            case syntax.Variant(name=name):
+                chosen = self.spelling.variant
+                text = ", ".join(self.spelling.text(one.span) for one in statement.settings)
+                return wording.variant(name.text, text, chosen is not None and chosen.span == statement.span)
+            case syntax.Init(kind=kind, function=function):
+                line = self.spelling.line(statement.span)
+                plan = initialisation.plan(self.network)
+                reached = sum(len(reach.steps) for reach in plan if reach.rule.line == line)
+                return wording.init(kind.text, function.text, reached)
+            case syntax.Input():
+                return wording.arrives(self.network.input_shape)
+            case syntax.Expect(shape=shape):
+                return wording.expected(self.spelling.text(shape.span))
+            case syntax.NetworkName():
+                return wording.named(self.network.name)
+        return ""
+
+    def _uses(self) -> list[Use]:
+        """Every use of a block that made a layer, in order."""
+        found = {
+            id(place): place
+            for _, _, origin in self.layers
+            for place in origin.places
+            if isinstance(place, Use)
+        }
+        return list(found.values())
+
+    def _used(self, line: syntax.Apply) -> str:
+        """A line that uses a block; nothing for one that is a layer."""
+        uses = [use for use in self._uses() if use.line.span == line.span]
+        if not uses:
+            return ""
+        wanted = {id(use) for use in uses}
+        inside = [one for one in self.layers if any(id(place) in wanted for place in one[2].places)]
+        given = "; ".join(dict.fromkeys(filter(None, map(_given, uses))))
+        return wording.used(line.word.text, len(inside), given, sum(params(step) for _, step, _ in inside))
+
+    def _turns(self, repeat: syntax.Repeat) -> list[int]:
+        """How many turns a repeat takes, each number once."""
+        places = (place for _, _, origin in self.layers for place in origin.places)
+        turns = (one.turns for one in places if isinstance(one, Turn) and one.repeat.span == repeat.span)
+        return list(dict.fromkeys(turns))
+
+    def _values(self, let: syntax.Let) -> list[Any]:
+        bodies = next(bodies for one, bodies in self.spelling.statements if one is let)
+        around = bodies[-1].span
+        values = (
+            arithmetic.plain(origin.values[let.name.text])
+            for _, _, origin in self.layers
+            if around.start <= origin.line.span.start < around.end and let.name.text in origin.values
+        )
+        return list(dict.fromkeys(values))
+
+    def _reached(self, default: syntax.Default) -> int:
+        spans = {one.span for one in default.arguments}
+        return sum(
+            any(given.span in spans for given in origin.given.values()) or origin.word in spans
+            for _, _, origin in self.layers
+        )
+
+
+def _within(origin: Origin, group: syntax.Group) -> bool:
+    lines = [origin.line, *(place.line for place in origin.places if isinstance(place, Use))]
+    return any(group.body.span.start <= one.span.start < group.body.span.end for one in lines)
+
+
+def _given(use: Use) -> str:
+    return ", ".join(
+        f"{name}={value if isinstance(value, str) else describe(value)}"
+        for name, value in use.arguments.items()
+    )
+
+
+def _joins_of(steps: Iterable[Any], prefix: str) -> Iterator[tuple[str, str, Parallel]]:
+    """Every combinator, innermost first: the module that it is in, the last layer in it, and it."""
+    for node in steps:
+        match node:
+            case Parallel():
+                for branch in node.branches:
+                    yield from _joins_of(branch.steps, prefix)
+                last = [f"{prefix}{one}" for one, _ in walk_members((node,))]
+                if last:
+                    yield prefix.rstrip("."), last[-1], node
+            case Sequence() | Block():
+                yield from _joins_of(node.steps, f"{prefix}{node.name}.")
+
+
+def walk_members(steps: Iterable[Any]) -> Iterator[tuple[str, Step]]:
+    """The layers among some members of a module, by their paths in it."""
+    for child in members(steps):
+        if isinstance(child, Step):
+            yield child.name, child
+        else:
+            yield from walk(child, f"{child.name}.")
+
+
+# --- arithmetic ----------------------------------------------------------------------------------
+
+
+def plain_layer(layer: Layer) -> Layer:
+    """The layer with bare numbers as its options."""
+    values = {
+        name: tuple(map(arithmetic.plain, value)) if isinstance(value, tuple) else arithmetic.plain(value)
+        for name, value in layer
+    }
+    return type(layer)(**values)
+
+
+def plain_shape(shape: Shape) -> Shape:
+    """The shape with bare numbers as its sizes."""
+    return Shape(int(shape.channels), tuple(map(int, shape.spatial)), shape.channels_last)
+
+
+def _arithmetic(step: Step) -> Iterator[Fact]:
+    """The sizes, the parameters and the multiply-adds of a layer, with what they were computed from."""
+    layer, x = plain_layer(step.layer), plain_shape(step.input)
+    yield from _sizes(layer, x, step.output)
+    tensors = layer.parameters(x)
+    if tensors:
+        yield Fact("parameters", f"{wording.PARAMETERS}: {board.parameter_count(tensors)}", params(step))
+    macs = layer.macs(x)
+    if macs:
+        products = layer.products(x)
+        text = board.product_sum(products) if products else f"{macs:,}"
+        yield Fact("macs", f"{wording.MULTIPLY_ADDS}: {text}", macs)
+
+
+def _sizes(layer: Layer, x: Shape, output: Shape) -> Iterator[Fact]:
+    workings = layer.workings(x)
+    filters = getattr(layer, "out_channels", None)
+    if filters is not None:
+        yield Fact("channels", f"{wording.CHANNELS}: {wording.filters(filters)}", filters)
+    each = layer.parameters(x).get("weight", (0, 0)) if hasattr(layer, "groups_for") else (0, 0)
+    if each[1] and each[1] != x.channels:
+        yield Fact("groups", wording.groups(x.channels, x.channels // each[1], each[1]), each[1])
+    said: dict[str, list[str]] = {}
+    for working in workings:
+        text = board.equation(working, wording.ROUNDED_DOWN, wording.ROUNDED_UP)
+        text += f" ({wording.CUT})" if board.is_cut(working) else ""
+        said.setdefault(text, []).append(_name(working.about, working.axis, output))
+    for text, names in said.items():
+        yield Fact("size", f"{wording.all_of(list(dict.fromkeys(names)))}: {text}", _result(text))
+    if not workings and output != x and filters is None and layer.family != "linear":
+        if "output_size" in type(layer).model_fields or layer.word == "gap":
+            yield Fact("size", wording.fixed_size(map(int, output.spatial)))
+        else:
+            yield Fact("size", wording.formula(layer.formula))
+
+
+def _result(text: str) -> int:
+    number = text.partition(" (−")[0].replace(",", "").split()[-1]
+    return int(number)
+
+
+def _name(about: str, axis: int, output: Shape) -> str:
+    if not output.spatial:
+        return wording.FEATURES
+    if about == "channels":
+        return wording.CHANNELS
+    if output.channels_last and output.rank == 1:
+        return wording.TOKENS
+    return wording.AXES[output.rank][axis]
+
+
+def _left_open(step: Step, given: Mapping[str, Any]) -> Iterator[str]:
+    """The options that decide the sizes and that nothing sets, with what they come to."""
+    settled = plain_layer(step.layer).settled(step.input)
+    for name in ("kernel_size", "stride", "padding", "dilation"):
+        if name in settled and name not in given:
+            said = getattr(step.layer, name)
+            value = options.written(settled[name])
+            yield f"{name} {value}" if not isinstance(said, str) else f"{name} {said} ({value})"
+
+
+def lines_of(text: str) -> range | None:
+    """`7` or `4-8` as lines; nothing for any other text."""
+    first, dash, last = text.partition("-")
+    numbers = (first, last) if dash else (first, first)
+    if not all(number.isascii() and number.isdigit() and len(number) < 8 for number in numbers):
+        return None
+    return range(int(numbers[0]), int(numbers[1]) + 1)
