@@ -386,6 +386,7 @@ class _Elaborator(Evaluation):
                 refusal.title,
                 statement.span,
                 refusal.label,
+                remedies.more_channels(kind, arrived, len(statement.branches)),
                 also=hints.last_change(self.placed()),
             )
         branches, shapes = [], []
@@ -649,7 +650,19 @@ class _Elaborator(Evaluation):
             found.insert(1, remedies.without_a_pooling(self.placed(), layer, self.source))
             if len(self.turns) == 1 and self.turns[0] and len(self.within) == 1:
                 found.insert(0, f"with `repeat {self.turns[0]}` it fits")  # the turns before this one did
+        if refusal.code == "needs-map" and not found[-1]:
+            found.append(remedies.in_front(self.placed(), layer, self.source) or self._multiplied_input())
         return [text for text in found if text][:2]
+
+    def _multiplied_input(self) -> str:
+        """How to write an `input` whose sizes were multiplied instead of joined."""
+        for statement in self.spec.body.statements:
+            if isinstance(statement, syntax.Input) and self.request.input is None:
+                span = statement.shape.span
+                written = "".join(self.source.text[span.start : span.end].split())
+                if re.fullmatch(r"\d+(\*\d+)+", written):
+                    return f"sizes are joined by the letter x: `input {written.replace('*', 'x')}`"
+        return ""
 
     def _flatten(self, line: syntax.Apply) -> None:
         """Put a `Flatten` in front: of the layer, or of the named groups that it opens."""

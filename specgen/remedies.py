@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from specgen import options
 from specgen.draft import Draft, DraftLayer, DraftParallel, along
 from specgen.expressions import describe
+from specgen.joins import JoinKind, share
 from specgen.layers import registry
-from specgen.layers.base import Layer, Refusal
+from specgen.layers.base import Layer, Refusal, nearest_multiples
 from specgen.shape import Shape, collapse
 from specgen.source import Source
 
@@ -70,6 +71,28 @@ def without_a_pooling(placed: Sequence[Sequence[Draft]], layer: Layer, source: S
     return ""
 
 
+def in_front(placed: Sequence[Sequence[Draft]], layer: Layer, source: Source) -> str:
+    """In front of which layer a layer fits that needs a map: the one that made something else of it."""
+    steps = [step for step in _straight(placed) if step.input.is_map and not step.output.is_map]
+    if not steps or _again((layer,), steps[-1].input) is None:
+        return ""
+    number, column = source.position(steps[-1].span.start)
+    word = source.line(number)[column - 1 :].split()[0].rstrip(";")
+    return f"in front of the `{word}` in line {number} it fits"
+
+
+def more_channels(kind: JoinKind, arrived: Shape, branches: int) -> str:
+    """How many channels would fall into equal shares."""
+    for channels in nearest_multiples(int(arrived.channels), branches):
+        try:
+            if channels:
+                share(kind, arrived.replace(channels=channels), branches)
+                return f"with {channels} channels arriving it fits"
+        except Refusal:
+            continue
+    return ""
+
+
 def equalised(steps: Iterable[Draft], fits: Callable[[Shape], bool], wanted: Shape, source: Source) -> str:
     """Which option of one of some steps would give a shape that `fits`; nothing where none does.
 
@@ -113,7 +136,7 @@ def _changes(step: DraftLayer, output: Shape, wanted: Shape) -> Iterator[Mapping
 
 def _stride(layer: Layer, size: int, wanted: int) -> int:
     """The stride that would turn one size into another; 0 where there is none."""
-    stride = getattr(layer, "stride", None) or getattr(layer, "kernel_size", 1)
+    stride: Any = getattr(layer, "stride", None) or getattr(layer, "kernel_size", 1)
     if isinstance(stride, tuple):
         return 0
     numerator = int(size) * int(stride)
