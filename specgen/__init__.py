@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from specgen.compiler import ListedSpec, SpecWarning, compile, list_specs, load  # noqa: A004
     from specgen.diagnostics import Diagnostic, SpecError
     from specgen.formatting import format_text
+    from specgen.grid import SweepProblem, SweepResult, sweep
     from specgen.ir import Network
     from specgen.layers.base import Call, Layer, Refusal
     from specgen.layers.registry import register_layer
@@ -39,6 +40,8 @@ _HOMES = {
     "Shape": "specgen.shape",
     "SpecError": "specgen.diagnostics",
     "SpecWarning": "specgen.compiler",
+    "SweepProblem": "specgen.grid",
+    "SweepResult": "specgen.grid",
     "WeightsError": "specgen.backends.weights",
     "compile": "specgen.compiler",
     "diff": "specgen.views.difference",
@@ -46,6 +49,7 @@ _HOMES = {
     "list_specs": "specgen.compiler",
     "load": "specgen.compiler",
     "register_layer": "specgen.layers.registry",
+    "sweep": "specgen.grid",
 }
 
 __all__ = [
@@ -60,6 +64,8 @@ __all__ = [
     "Shape",
     "SpecError",
     "SpecWarning",
+    "SweepProblem",
+    "SweepResult",
     "WeightsError",
     "compile",
     "diff",
@@ -67,6 +73,7 @@ __all__ = [
     "list_specs",
     "load",
     "register_layer",
+    "sweep",
 ]
 
 

@@ -193,18 +193,18 @@ def _elaborated(
     trace: Trace | None = None,
 ) -> tuple[Source, syntax.Spec, Request, Elaborated]:
     """The spec that is meant, what is asked of it, and what it comes to."""
-    found, spec, chosen = _find(source, text, limits)
+    found, spec, chosen = find(source, text, limits)
     chosen = variant or chosen
     request = Request(
-        settings=_check_settings(found, spec, params),
+        settings=check_settings(found, spec, params),
         input=None if input is None else as_shape(input),
-        variant=_variant(found, spec, chosen) if chosen else None,
+        variant=variant_of(found, spec, chosen) if chosen else None,
         name=class_name(found.stem),
     )
     return found, spec, request, elaborate(found, spec, request, limits, trace)
 
 
-def _find(
+def find(
     source: SourceLike | None, text: str | None, limits: Limits
 ) -> tuple[Source, syntax.Spec, str | None]:
     """The spec that is meant, and the variant of it that its name stands for."""
@@ -316,7 +316,7 @@ def as_value(text: str) -> Any:
         raise SpecError([Diagnostic(wrong.code, f"{text!r} has no value: {wrong}")]) from None
 
 
-def _check_settings(source: Source, spec: syntax.Spec, settings: Mapping[str, Any]) -> dict[str, Any]:
+def check_settings(source: Source, spec: syntax.Spec, settings: Mapping[str, Any]) -> dict[str, Any]:
     """The values given from outside, if they are values and the spec has params of those names."""
     params = [
         statement.name.text for statement in spec.body.statements if isinstance(statement, syntax.Param)
@@ -352,7 +352,7 @@ def _check_value(name: str, value: Any) -> Any:
     return value
 
 
-def _variant(source: Source, spec: syntax.Spec, name: str) -> syntax.Variant:
+def variant_of(source: Source, spec: syntax.Spec, name: str) -> syntax.Variant:
     known = _variants(spec)
     for statement in known:
         if statement.name.text.casefold() == name.casefold():

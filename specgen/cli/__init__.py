@@ -29,6 +29,7 @@ COMMANDS = {
     "list": ("catalogue", "list_specs"),
     "schema": ("schema", "schema"),
     "summary": ("summary", "summary"),
+    "sweep": ("sweep", "sweep"),
 }
 
 

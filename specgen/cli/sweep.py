@@ -1,0 +1,224 @@
+"""`specgen sweep`: one spec over a grid of values, a row each."""
+
+from __future__ import annotations
+
+import csv
+import gc
+import io
+import json
+import re
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from specgen.cli.arguments import no_keywords, or_stdin, spec_argument
+from specgen.cli.console import OK, WRONG, Stop, drawn, exit_code, say
+from specgen.source import printable
+
+if TYPE_CHECKING:
+    from specgen.grid import SweepResult
+
+#: Wrong corners that are told one by one; of further ones there is a count.
+_MOST_TOLD = 20
+_FIGURES = ("output", "params", "macs", "inference", "training")
+
+
+@click.command()
+@spec_argument
+@click.option("--set", "pairs", multiple=True, metavar="NAME=VALUES", help="32,64,128 or 1..4 or 16..64..16.")
+@click.option("--variant", metavar="NAMES", help="Variants of the spec, with commas between.")
+@click.option("--input", "shape", metavar="SHAPES", help="Inputs, e.g. 3x32x32,3x64x64.")
+@click.option("--where", metavar="CONDITION", help="Show only these, e.g. 'params < 5e6 and macs < 600e6'.")
+@click.option("--batch", type=int, default=1, metavar="N", help="Samples at once, for the memory.")
+@click.option("--dtype", default="float32", metavar="NAME", help="float32, bfloat16, …, for the memory.")
+@click.option("--optimizer", default="adam", metavar="NAME", help="sgd, sgd-momentum or adam.")
+@click.option("--most", type=click.IntRange(1), metavar="N", help="Allow so many corners.")
+@click.option("--csv", "form", flag_value="csv", help="Print comma-separated values.")
+@click.option("--jsonl", "form", flag_value="jsonl", help="Print a JSON object a line, wrong corners too.")
+def sweep(
+    spec: str | None, pairs: Sequence[str], variant: str | None, shape: str | None, where: str | None,
+    batch: int, dtype: str, optimizer: str, most: int | None, form: str | None,
+) -> int:  # fmt: skip
+    """Compare sizes over a grid of params, variants and inputs. Imports no torch.
+
+    Rows come as they are worked out, in the grid's order: the last name varies fastest. Corners that are
+    wrong are told on standard error and skipped; the exit code is 1 if all are.
+    """
+    from specgen import grid
+    from specgen.diagnostics import SpecError
+
+    gc.enable()
+    try:
+        values = _grid(pairs, variant, shape)
+        results = grid.sweep(
+            or_stdin(spec), values, where=where, batch=batch, dtype=dtype, optimizer=optimizer,
+            most=most or grid.MOST_CORNERS,
+        )  # fmt: skip
+        return _print_rows(results, values, form)
+    except SpecError as error:
+        raise Stop(exit_code(error.diagnostics), drawn(error.diagnostics)) from None
+    except ValueError as error:
+        raise click.UsageError(f"{error}{_MORE if 'corners' in str(error) else ''}") from None
+
+
+_MORE = "; allow more with --most"
+
+
+def _grid(pairs: Sequence[str], variant: str | None, shape: str | None) -> dict[str, list[Any]]:
+    values: dict[str, list[Any]] = {}
+    if variant is not None:
+        values["variant"] = [name.strip() for name in variant.split(",") if name.strip()]
+    if shape is not None:
+        values["input"] = [text.strip() for text in _pieces(shape)]
+    for pair in pairs:
+        name, sign, text = pair.partition("=")
+        name = name.strip()
+        if not sign or not name.isidentifier() or not text.strip():
+            raise click.BadParameter(f"{pair!r} is not NAME=VALUES", param_hint="--set")
+        if name in values:
+            raise click.BadParameter(f"{name} is set twice", param_hint="--set")
+        values[name] = [value for piece in _pieces(text) for value in _values(name, piece)]
+    no_keywords({name: None for name in values if name not in ("variant", "input")})
+    if not values:
+        raise click.UsageError("name something to sweep: --set width=32,64 or --variant or --input")
+    return values
+
+
+def _pieces(text: str) -> list[str]:
+    """The values between the commas that stand in no parentheses."""
+    return [piece for piece in re.split(r",(?![^(]*\))", text) if piece.strip()]
+
+
+_RANGE = re.compile(r"\s*(-?[0-9]{1,18})\s*\.\.\s*(-?[0-9]{1,18})\s*(?:\.\.\s*(-?[0-9]{1,18})\s*)?")
+_LONGEST_RANGE = 1_000_000
+
+
+def _values(name: str, piece: str) -> Sequence[Any]:
+    """One value, or those of a range `1..4` or `16..64..16`, which has both its ends."""
+    from specgen.compiler import as_value
+
+    if ".." not in piece:
+        return [as_value(piece)]
+    found = _RANGE.fullmatch(piece)
+    if found is None:
+        raise click.BadParameter(
+            f"{name}={piece.strip()} is no range: write 1..4, or 16..64..16 with a step", param_hint="--set"
+        )
+    first, last, step = int(found[1]), int(found[2]), int(found[3] or 1)
+    if step < 1 or last < first:
+        raise click.BadParameter(f"{name}={piece.strip()} has no values", param_hint="--set")
+    if (last - first) // step >= _LONGEST_RANGE:
+        raise click.BadParameter(f"{name}={piece.strip()} has too many values", param_hint="--set")
+    return range(first, last + 1, step)
+
+
+# --- rows ----------------------------------------------------------------------------------------
+
+
+def _print_rows(results: Any, values: Mapping[str, Sequence[Any]], form: str | None) -> int:
+    count = prod(map(len, values.values()))
+    draw = _drawer(form, values)
+    progress = _Progress(count)
+    fine = wrong = 0
+    for result in results:
+        progress.clear()
+        if result.error is None:
+            fine += 1
+        else:
+            wrong += 1
+            if wrong <= _MOST_TOLD:
+                say(f"skipped {_corner(result)}: {printable(str(result.error))}")
+        line = draw(result)
+        if line:
+            print(line, flush=True)
+        progress.show(fine + wrong)
+    progress.clear()
+    if wrong > _MOST_TOLD:
+        say(f"skipped {wrong - _MOST_TOLD:,} more")
+    return WRONG if wrong and wrong == count else OK
+
+
+def _corner(result: SweepResult) -> str:
+    return " ".join(f"{name}={printable(_text(value))}" for name, value in result.settings.items())
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_text, value))})"
+    return str(value)
+
+
+def _drawer(form: str | None, values: Mapping[str, Sequence[Any]]) -> Callable[[SweepResult], str]:
+    """What makes a line of a result; the heading is printed at once."""
+    if form == "jsonl":
+        return _json_line
+    if form == "csv":
+        print(_csv_line([*values, *_FIGURES]), flush=True)
+        return lambda result: "" if result.error else _csv_line(_row(result, "x"))
+    widths = [max(len(name), *(len(_text(one)) for one in several), 1) for name, several in values.items()]
+    widths += [16, 13, 17, 10, 10]
+
+    def line(cells: Sequence[str]) -> str:
+        return "  ".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
+
+    print(line([*values, "output", "parameters", "multiply-adds", "inference", "training"]), flush=True)
+    return lambda result: "" if result.error else line(_row(result, " × ", people=True))
+
+
+def _row(result: SweepResult, times: str, people: bool = False) -> list[str]:
+    from specgen.views.text import amount
+
+    counts = [result.params, result.macs]
+    memory = [result.inference, result.training]
+    return [
+        *(_text(value) for value in result.settings.values()),
+        times.join(map(str, result.output)),
+        *(f"{count:,}" if people else str(count) for count in counts),
+        *(amount(size) if people else str(size) for size in memory),
+    ]
+
+
+def _csv_line(cells: Sequence[str]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="").writerow(cells)
+    return out.getvalue()
+
+
+def _json_line(result: SweepResult) -> str:
+    found: dict[str, Any] = {"settings": dict(result.settings)}
+    if result.error is None:
+        found["output"] = list(result.output)
+        found |= {
+            name: getattr(result, name) for name in ("params", "macs", "saved", "inference", "training")
+        }
+    else:
+        error = result.error
+        found["error"] = {
+            "code": error.code, "title": error.title, "file": error.file, "line": error.line,
+            "column": error.column,
+        }  # fmt: skip
+    return json.dumps(found, ensure_ascii=False)
+
+
+class _Progress:
+    """How far it is, on a terminal alone: one line on standard error that rows push aside."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.shown = sys.stderr.isatty() and not sys.stdout.isatty()
+
+    def show(self, done: int) -> None:
+        if self.shown and (done % 16 == 0 or done == self.count):
+            filled = 30 * done // max(self.count, 1)
+            bar = "#" * filled + "-" * (30 - filled)
+            sys.stderr.write(f"\r[{bar}] {done:,} of {self.count:,}\x1b[K")
+            sys.stderr.flush()
+
+    def clear(self) -> None:
+        if self.shown:
+            sys.stderr.write("\r\x1b[K")
