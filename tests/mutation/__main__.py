@@ -15,8 +15,11 @@ from .session import Mutation
 
 #: The tests that are run: all but those that are slow, or start other programs.
 TESTS = [
-    "tests/test_errors.py", "tests/test_shape.py", "tests/test_arithmetic.py", "tests/test_json.py",
-    "tests/test_emitted.py", "tests/test_public_api.py", "tests/layers",
+    f"tests/{name}" for name in (
+        "test_arithmetic.py", "test_conditions.py", "test_diagnostics.py", "test_expressions.py", "test_joins.py",
+        "test_names.py", "test_shape.py", "test_vocabulary.py", "test_errors.py", "test_explain.py",
+        "test_formats.py", "test_lint.py", "test_json.py", "test_emitted.py", "test_public_api.py", "layers",
+    )
 ]  # fmt: skip
 
 
