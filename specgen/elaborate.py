@@ -409,11 +409,11 @@ class _Elaborator(Evaluation):
         try:
             return join(kind, shapes)
         except BranchRefusal as refusal:
-            at = refusal.branch
-            also = Label(spans[0], f"this branch gives {hints.said(shapes[0])}", primary=False)
+            at, other = refusal.branch, refusal.other
+            also = Label(spans[other], f"this branch gives {hints.said(shapes[other])}", primary=False)
             label = f"this branch gives {hints.said(shapes[at])}"
-            help_ = self._equal(kind, branches[at], shapes, at, 0) or self._equal(
-                kind, branches[0], shapes, 0, at
+            help_ = self._equal(kind, branches[at], shapes, at, other) or self._equal(
+                kind, branches[other], shapes, other, at
             )
             self.fail(refusal.code, refusal.title, spans[at], label, help_, also=also)
 

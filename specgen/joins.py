@@ -12,11 +12,12 @@ JoinKind = Literal["add", "mul", "cat", "split"]
 
 
 class BranchRefusal(Refusal):
-    """A join's refusal, with the number of the branch that does not fit, counted from 0."""
+    """A join's refusal: the branch that does not fit, and the first one that it does not fit to, from 0."""
 
-    def __init__(self, branch: int, code: str, title: str, label: str) -> None:
+    def __init__(self, branch: int, other: int, code: str, title: str, label: str) -> None:
         super().__init__(code, title, label)
         self.branch = branch
+        self.other = other
 
 
 def share(kind: JoinKind, x: Shape, branches: int) -> Shape:
@@ -36,36 +37,34 @@ def join(kind: JoinKind, shapes: Sequence[Shape]) -> Shape:
     """The shape of the joined branches; raises `BranchRefusal` where they do not fit together."""
     result = shapes[0]
     for index, shape in enumerate(shapes[1:], 1):
-        result = _pair(kind, result, shape, index)
+        joined = _pair(kind, result, shape)
+        if joined is None:
+            other = next(at for at, one in enumerate(shapes) if _pair(kind, one, shape) is None)
+            title = f"`{kind}` needs branches of {_NEEDS[kind]}"
+            label = f"this branch gives {shape}, and another one {shapes[other]}"
+            raise BranchRefusal(index, other, "branches-differ", title, label)
+        result = joined
     return result
 
 
-def _pair(kind: JoinKind, first: Shape, other: Shape, index: int) -> Shape:
-    same_layout = (first.rank, first.channels_last) == (other.rank, other.channels_last)
+_NEEDS: dict[JoinKind, str] = {
+    "add": "one shape",
+    "mul": "one shape, but for axes of size 1",
+    "cat": "one spatial size",
+    "split": "one spatial size",
+}
+
+
+def _pair(kind: JoinKind, first: Shape, other: Shape) -> Shape | None:
+    """What two branches give together; nothing where they do not fit."""
+    if (first.rank, first.channels_last) != (other.rank, other.channels_last):
+        return None
     if kind in ("cat", "split"):
-        if same_layout and first.spatial == other.spatial:
-            return first.replace(channels=first.channels + other.channels)
-        raise BranchRefusal(
-            index,
-            "branches-differ",
-            f"`{kind}` needs branches of one spatial size",
-            f"this branch gives {other}, the first {first}",
-        )
+        fits = first.spatial == other.spatial
+        return first.replace(channels=first.channels + other.channels) if fits else None
     if kind == "add":
-        if same_layout and first.sizes == other.sizes:
-            return first
-        raise BranchRefusal(
-            index,
-            "branches-differ",
-            "`add` needs branches of one shape",
-            f"this branch gives {other}, the first {first}",
-        )
-    if same_layout and all(a == b or 1 in (a, b) for a, b in zip(first.sizes, other.sizes, strict=True)):
-        sizes = tuple(b if a == 1 else a for a, b in zip(first.sizes, other.sizes, strict=True))
-        return Shape.of_sizes(sizes, first.channels_last)
-    raise BranchRefusal(
-        index,
-        "branches-differ",
-        "`mul` needs branches of one shape, but for axes of size 1",
-        f"this branch gives {other}, the first {first}",
-    )
+        return first if first.sizes == other.sizes else None
+    pairs = list(zip(first.sizes, other.sizes, strict=True))
+    if not all(a == b or 1 in (a, b) for a, b in pairs):
+        return None
+    return Shape.of_sizes(tuple(b if a == 1 else a for a, b in pairs), first.channels_last)

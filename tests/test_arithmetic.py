@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from specgen import arithmetic
 from specgen.arithmetic import (
     LONGEST,
+    LONGEST_TEXT,
     Application,
     Expression,
     Float,
@@ -25,6 +26,7 @@ from specgen.arithmetic import (
     Traced,
     evaluate,
     expression_of,
+    floored,
     names,
     opaque,
     plain,
@@ -313,3 +315,54 @@ def test_applied_functions_are_kept_where_something_was_computed() -> None:
     half = traced(9, A) * 0.5
     assert show(expression_of(arithmetic.apply("int", 4, half))) == "int(a * 0.5)"
     assert type(arithmetic.apply("int", 4, 4.5)) is int
+
+
+# --- what is said shortly ----------------------------------------------------------------------------
+
+
+def shown(number: Any) -> str:
+    return show(expression_of(number))
+
+
+def test_sums_of_one_name_are_a_multiple_and_one_times_is_nothing() -> None:
+    c, d = traced(6, Symbol("c")), traced(8, Symbol("d"))
+    assert shown(c + c) == "2 * c"
+    assert shown(c + c + c) == "3 * c"
+    assert shown(2 * c + 3 * c) == "5 * c"
+    assert shown(c + d) == "c + d"
+    assert shown(c + c * d) == "c + c * d"
+    assert shown(1 * c) == "c" and shown(c * 1) == "c * 1" and shown(2 * c) == "2 * c"
+    assert shown(1 + c) == "1 + c" and shown(1 - c) == "1 - c"
+    assert shown(c + 0.5 + c) == "c + 0.5 + c"
+
+
+def test_division_is_whole_division_in_python_where_sizes_are_meant() -> None:
+    for text, floor in (
+        ("c / 2", "c // 2"),
+        ("c * d / 2", "c * d // 2"),
+        ("min(c / 2, 3)", "min(c // 2, 3)"),
+        ("max(c / 2, d / 3)", "max(c // 2, d // 3)"),
+        ("int(c / 2)", "int(c / 2)"),
+        ("c % 2", "c % 2"),
+        ("c", "c"),
+        ("7", "7"),
+    ):
+        assert show(floored(read(text))) == floor
+
+
+def test_names_that_get_values_are_worked_out_and_what_had_none_is_left() -> None:
+    known = {"c": 3}
+    assert show(read("int(c) * 8"), known) == "24"
+    assert show(read("int(c) * d"), known) == "3 * d"
+    assert show(read("8 * 16"), known) == "8 * 16"
+    assert show(read("8 * 16 * c"), known) == "384"
+    assert show(read("8 // (c - 3)"), known) == "8 // 0"
+    assert evaluate(read("max(2 * 4, c)"), known) == 8
+    assert evaluate(read("max(2 * 4, d)"), known) is None
+    assert evaluate(read("8 // (c - 3)"), known) is None
+
+
+def test_a_text_may_have_so_many_characters() -> None:
+    assert names(read("c" * LONGEST_TEXT)) == {"c" * LONGEST_TEXT}
+    with pytest.raises(ValueError, match="not an expression of numbers and names"):
+        read("c" * (LONGEST_TEXT + 1))

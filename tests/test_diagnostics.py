@@ -54,6 +54,12 @@ def test_two_places_on_one_line_share_it() -> None:
     )
 
 
+def test_two_labels_at_one_place_draw_its_line_once() -> None:
+    text = "conv 8"
+    shown = drawn(text, ("conv", "one"), ("conv 8", "-other"))
+    assert shown.endswith("1 | conv 8\n  | ^^^^ one\n  | ------ other")
+
+
 def test_a_place_at_the_end_of_the_text_has_a_mark() -> None:
     text = "conv"
     shown = render(Diagnostic("code", "title", (Label(Span(4, 5), "more"),), source=Source(text)))
@@ -122,15 +128,24 @@ def test_without_a_place() -> None:
     )
 
 
+def remark_of(*pieces: str) -> list[str]:
+    """The lines of a remark made of some pieces with commas between."""
+    return render(Diagnostic("code", "title", notes=(", ".join(pieces),))).split("\n")[1:]
+
+
 def test_a_long_list_in_a_remark_is_wrapped_behind_commas() -> None:
-    words = ", ".join(f"word{index:02}" for index in range(20))
-    shown = render(Diagnostic("code", "title", help=(f"known: {words}",))).split("\n")
-    assert len(shown) == 3
-    assert all(len(line) <= 115 for line in shown)
-    assert " ".join(line.strip(" =") for line in shown[1:]) == f"help: known: {words}"
-    assert shown[2].startswith(" " * 10)
-    plain = "one sentence that is long, " + "and has few commas " * 10
-    assert render(Diagnostic("code", "title", help=(plain.strip(),))).count("\n") == 1
+    # With `note: ` in front and a comma and a space behind each, 4 pieces of 20 and one of 6 make 100.
+    full = ["x" * 20] * 4
+    first = f"  = note: {', '.join(full)},"
+    assert remark_of(*full, "y" * 6) == [first + " " + "y" * 6]
+    assert remark_of(*full, "y" * 7) == [first, f"          {'y' * 7}"]
+    assert remark_of(*full, "y" * 4, "z") == [f"{first} yyyy,", "          z"]
+    assert remark_of(*full, "y" * 5, "z") == [first, "          yyyyy, z"]
+
+
+def test_a_long_remark_with_few_commas_is_left_alone() -> None:
+    assert len(remark_of("x" * 60, "y" * 60, "z" * 60)) == 1
+    assert len(remark_of("x" * 60, "y" * 60, "z" * 60, "w")) == 3
 
 
 def test_errors_are_separated_by_an_empty_line() -> None:
@@ -176,6 +191,8 @@ def test_as_json() -> None:
         ("a" * 40, ["a" * 40], ["a" * 40]),
         ("a" * 40, ["a" * 41], []),
         ("abs", ["abc_x"], []),
+        ("hous", ["nous_and_more_words"], ["nous_and_more_words"]),
+        ("hou", ["nou_and_more_words"], []),
         ("conv", [], []),
     ],
 )

@@ -450,6 +450,28 @@ def test_the_guard_refuses(line: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("import os", "it mentions os"),
+        ("import torch as nn", "it mentions torch"),
+        ("from os import path", "it mentions os"),
+        ("from . import x", "it mentions None"),
+        ("from .torch import nn", "it mentions torch"),
+        ("undefined", "it mentions undefined"),
+        ("torch.load", "it mentions load"),
+        ("x.__class__", "it mentions __class__"),
+        ("lambda: 1", "it holds a Lambda"),
+        ("@x\n        def f(): x", "it mentions a decorator"),
+        ("x = (", "it does not compile: "),
+    ],
+)
+def test_the_guard_says_what_it_found(line: str, said: str) -> None:
+    with pytest.raises(EmissionError) as caught:
+        check_source(ALLOWED.format(line))
+    assert str(caught.value).startswith(said)
+
+
+@pytest.mark.parametrize(
     "text",
     [
         "x = (",

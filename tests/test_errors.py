@@ -79,6 +79,7 @@ RIGHT = {
         "3 × 8 × 8; a.b.c.0 conv; a.b.c.1 relu; a.b.maxpool1 maxpool; a.conv1 conv; a.relu1 relu; "
         "conv1 conv; relu1 relu; 6 × 4 × 4"
     ),
+    "many_bodies": "3 × 8 × 8; 0 conv; 1 relu; 4 × 8 × 8",
     "never_taken": "3 × 8 × 8; 0 conv; 1 relu; 4 × 8 × 8",
     "no_last_line_end": "3 × 8 × 8; 0 conv; 1 relu; 4 × 8 × 8",
     "numbers": "3 × 8 × 8; 0 drop; 1 drop; 2 drop; 3 drop; 4 leaky_relu; 3 × 8 × 8",

@@ -64,6 +64,8 @@ from specgen.expressions import FUNCTIONS, describe
         ("make_divisible(21, 16)", 32),
         ("make_divisible(20, 16)", 32),
         ("make_divisible(35, 32)", 32),
+        ("make_divisible(44, 8)", 48),
+        ("make_divisible(10, 9)", 9),
     ],
 )
 def test_values(text: str, value: Any) -> None:

@@ -42,29 +42,30 @@ def test_branches_that_fit(kind: str, shapes: list[Shape], joined: Shape) -> Non
 
 
 @pytest.mark.parametrize(
-    ("kind", "shapes", "branch"),
+    ("kind", "shapes", "branch", "other"),
     [
-        ("add", [a_map(4, 5, 6), a_map(3, 5, 6)], 1),
-        ("add", [a_map(4, 5, 6), a_map(4, 5, 6), a_map(4, 5, 1)], 2),
-        ("add", [a_map(4, 5, 5), last(4, 5, 5)], 1),
-        ("add", [Shape(4), a_map(4, 1)], 1),
-        ("cat", [a_map(4, 5, 6), a_map(4, 6, 5)], 1),
-        ("cat", [a_map(4, 5, 6), a_map(4, 5, 6), a_map(4, 5)], 2),
-        ("cat", [a_map(4, 5, 5), last(5, 5, 4)], 1),
-        ("split", [a_map(4, 5), a_map(4, 1)], 1),
-        ("mul", [a_map(4, 5, 6), a_map(2, 5, 6)], 1),
-        ("mul", [a_map(4, 5, 6), a_map(4, 1, 1), a_map(4, 2, 1)], 2),
-        ("mul", [a_map(4, 1, 1), last(1, 1, 4)], 1),
-        ("mul", [Shape(4), a_map(4, 1)], 1),
+        ("add", [a_map(4, 5, 6), a_map(3, 5, 6)], 1, 0),
+        ("add", [a_map(4, 5, 6), a_map(4, 5, 6), a_map(4, 5, 1)], 2, 0),
+        ("add", [a_map(4, 5, 5), last(4, 5, 5)], 1, 0),
+        ("add", [Shape(4), a_map(4, 1)], 1, 0),
+        ("cat", [a_map(4, 5, 6), a_map(4, 6, 5)], 1, 0),
+        ("cat", [a_map(4, 5, 6), a_map(4, 5, 6), a_map(4, 5)], 2, 0),
+        ("cat", [a_map(4, 5, 5), last(5, 5, 4)], 1, 0),
+        ("split", [a_map(4, 5), a_map(4, 1)], 1, 0),
+        ("mul", [a_map(4, 5, 6), a_map(2, 5, 6)], 1, 0),
+        ("mul", [a_map(4, 1, 1), a_map(4, 5, 6), a_map(4, 2, 1)], 2, 1),
+        ("mul", [a_map(4, 1, 1), last(1, 1, 4)], 1, 0),
+        ("mul", [Shape(4), a_map(4, 1)], 1, 0),
     ],
 )
-def test_branches_that_do_not_fit(kind: str, shapes: list[Shape], branch: int) -> None:
+def test_branches_that_do_not_fit(kind: str, shapes: list[Shape], branch: int, other: int) -> None:
     with pytest.raises(BranchRefusal) as caught:
         join(kind, shapes)  # type: ignore[arg-type]
     assert caught.value.branch == branch
     assert caught.value.code == "branches-differ"
     assert caught.value.title.startswith(f"`{kind}` needs branches of one ")
-    assert str(shapes[branch]) in caught.value.label
+    assert caught.value.other == other
+    assert caught.value.label == f"this branch gives {shapes[branch]}, and another one {shapes[other]}"
 
 
 def test_what_arrives_at_each_branch() -> None:
@@ -73,4 +74,5 @@ def test_what_arrives_at_each_branch() -> None:
     assert share("add", a_map(5, 3), 2) == share("cat", a_map(5, 3), 2) == a_map(5, 3)
     with pytest.raises(Refusal, match="7 channels cannot be split into 2 equal shares") as caught:
         share("split", a_map(7, 5, 5), 2)
+    assert caught.value.code == "groups-do-not-divide"
     assert caught.value.label == "7 / 2 is not whole"
