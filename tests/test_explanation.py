@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import math
 import re
@@ -228,6 +229,16 @@ def test_places(spec: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert "error" in capsys.readouterr().err
     (spec / "wrong.spec").write_text("convv 3")
     assert main(["explain", "wrong.spec"]) == 1
+
+
+def test_standard_input(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for what, said in (("-:2", "line 2: conv 4"), ("-", "line 2: conv 4"), ("-:1", "one sample")):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"input 3x8x8\nconv 4\n")))
+        assert main(["explain", what, "--input", "3x9x9"]) == 0
+        assert said in capsys.readouterr().out
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"input 3x8x8\n")))
+    assert main(["explain", "-"]) == 0
+    assert capsys.readouterr().out == "no layer: what goes in comes out\n"
 
 
 def test_json(spec: Path, capsys: pytest.CaptureFixture[str]) -> None:

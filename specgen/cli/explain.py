@@ -14,7 +14,17 @@ from specgen.cli.console import OK, Stop, drawn, exit_code, print_json
 from specgen.source import printable
 
 
-@click.command()
+class _Explain(click.Command):
+    """A command whose argument may be `-:7`: a line of standard input, and no option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        places = [one for one in args if one.startswith("-:")]
+        if places and "--" not in args:
+            args = [*(one for one in args if one not in places), "--", *places]
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=_Explain)
 @click.argument("what", required=False, metavar="[CODE | SPEC[:LINE]]")
 @spec_options
 def explain(

@@ -55,6 +55,8 @@ class Explanation:
 
     def text(self, width: int = 78) -> str:
         """The explanation for people, its lines no longer than `width` where words allow."""
+        if not self.paragraphs:
+            return wording.EMPTY
         lines: list[str] = []
         last = None
         for paragraph in self.paragraphs:

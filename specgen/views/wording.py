@@ -213,5 +213,6 @@ def part_of(line: int) -> str:
     return f"part of the statement that begins in line {line}"
 
 
+EMPTY = "no layer: what goes in comes out"
 NOTHING = "no statement stands there"
 UNUSED = "no layer comes from here: its block is not used, or its condition does not hold"
