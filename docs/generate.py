@@ -10,7 +10,7 @@ from typing import Any, get_args
 import specgen
 from specgen.layers import registry
 from specgen.layers.base import Family, Layer
-from specgen.views import reference, summary
+from specgen.views import reference
 
 #: What stands in front of the example of a layer: the first of these that it accepts.
 BEFORE = ("input 64x56x56", "input 64x56x56\nchannels_last", "input 768x14x14\ntokens", "input 64")
@@ -90,7 +90,7 @@ def _example(layer: type[Layer]) -> Iterator[str]:
         except specgen.SpecError:
             continue
         yield from ("## Example", "", "```spec", text.rstrip(), "```", "")
-        yield from ("```text", summary.table(network).partition("\n\n")[0], "```", "")
+        yield from ("```text", network.summary(columns="name,layer,output,params,macs").partition("\n\n")[0], "```", "")
         return
     raise ValueError(f"the example of {layer.word} fits nothing: {layer.example}")
 
