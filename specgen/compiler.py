@@ -93,6 +93,7 @@ def load(
     dtype: str | torch.dtype | None = None,
     weights: str | os.PathLike[str] | Mapping[str, torch.Tensor] | None = None,
     init: str = "torch",
+    optimize: str | None = None,
     limits: Limits = DEFAULT_LIMITS,
     **params: Any,
 ) -> nn.Sequential:
@@ -108,14 +109,16 @@ def load(
             not write into it while the network is in use; to replace or delete it is safe.
         init: how the initial weights are drawn: `"torch"`, to the bit as PyTorch draws them under this
             seed, or `"fast"`, from the same distributions on all threads.
+        optimize: `"inference"` for a network in eval mode with its batch norms folded into the layers in
+            front of them and without dropout; `weights` are those of the plain network.
 
     Raises:
         SpecError: the spec is wrong.
-        ValueError: a device, a dtype or an `init` that is not known.
+        ValueError: a device, a dtype, an `init` or an `optimize` that is not known.
         WeightsError: the weights cannot be read, or do not fit; all that differs is listed.
     """
     network = compile(source, text=text, input=input, variant=variant, limits=limits, **params)
-    return network.build(device=device, dtype=dtype, weights=weights, init=init)
+    return network.build(device=device, dtype=dtype, weights=weights, init=init, optimize=optimize)
 
 
 def analyse(

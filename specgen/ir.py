@@ -349,6 +349,7 @@ class Network(BaseModel):
         dtype: str | torch.dtype | None = None,
         weights: str | os.PathLike[str] | Mapping[str, torch.Tensor] | None = None,
         init: str = "torch",
+        optimize: str | None = None,
     ) -> nn.Sequential:
         """The network as an `nn.Sequential`, its weights initialised, or read from `weights`.
 
@@ -356,13 +357,36 @@ class Network(BaseModel):
         """
         from specgen.backends import torch as backend
 
-        return backend.build(self, device=device, dtype=dtype, weights=weights, init=init)
+        _check_optimize(optimize)
+        build = backend.build if optimize is None else backend.build_for_inference
+        return build(self, device=device, dtype=dtype, weights=weights, init=init)
 
-    def emit(self) -> str:
-        """The network as the text of one Python module that needs nothing but torch."""
+    def for_inference(self) -> Network:
+        """The network as `build(optimize="inference")` makes it: batch norms folded, idle layers left out."""
+        from specgen.folding import for_inference
+
+        return for_inference(self).network
+
+    def fold_weights(self, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+        """A state dict of this network as the one `for_inference` takes it, each batch norm folded."""
+        from specgen.backends.folded import fold_weights
+        from specgen.folding import for_inference
+
+        return fold_weights(for_inference(self), state)
+
+    def emit(self, *, optimize: str | None = None) -> str:
+        """The network as the text of one Python module that needs nothing but torch.
+
+        With `optimize="inference"`, as `build` makes it then, and with a function that folds weights.
+        """
         from specgen.backends import python
 
-        return python.emit(self)
+        if optimize is None:
+            return python.emit(self)
+        from specgen.folding import for_inference
+
+        _check_optimize(optimize)
+        return python.emit(self, for_inference(self))
 
     def summary(
         self,
@@ -405,6 +429,11 @@ class Network(BaseModel):
 
     def __repr__(self) -> str:
         return f"<Network {self}>"
+
+
+def _check_optimize(optimize: str | None) -> None:
+    if optimize not in (None, "inference"):
+        raise ValueError(f"{optimize!r} is nothing to optimize for: only `inference` is")
 
 
 def walk(node: Sequence | Block, prefix: str = "") -> Iterator[tuple[str, Step]]:

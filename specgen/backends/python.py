@@ -13,10 +13,12 @@ from jinja2 import Environment, StrictUndefined
 
 from specgen import arithmetic, initialisation, options, resources
 from specgen.backends.classes import Child, ClassPlan, Join, Make, Member, Planner, Row, Use, blocks, class_of
+from specgen.backends.fold_function import fold_function
 from specgen.backends.forward import Forward
 from specgen.backends.guard import check_source
 from specgen.backends.layout import INDENT, WIDTH, Doc, Repeated, Tree, flat, lines, literal, rows
 from specgen.backends.sources import definitions
+from specgen.folding import Folded
 from specgen.ir import Network, Sequence, Step, walk
 from specgen.python_ast import parse_module
 from specgen.source import printable
@@ -37,18 +39,23 @@ class Class:
     methods: list[list[str]]
 
 
-def emit(network: Network) -> str:
+def emit(network: Network, folded: Folded | None = None) -> str:
     """The network as Python source: what a careful PyTorch author could have written.
+
+    With `folded`, its form for inference, beside a function that folds the plain network's weights.
 
     The text is the same for the same network on every machine; it passes `ruff check`, `ruff format
     --check` and `mypy --strict`.
     """
+    network = folded.network if folded else network
     known = {name: network.settings[name] for name in network.fixed}
     planner = Planner(network)
     blocks_named = [plan.block for plan in planner.plans]
     classes = [_block_class(plan, alone=blocks_named.count(plan.block) == 1) for plan in planner.plans]
     classes.append(_network_class(network, planner, known))
     code = "\n".join(_template("class").render(item=item) for item in classes)
+    folding = fold_function(folded) if folded else []
+    code = "\n".join([code.rstrip("\n"), *folding])
     helpers = [text for name, text in _helper_sources(network).items() if name in _names(code)]
     text: str = _template("module").render(
         title=f"{network.name}: {network.input_shape} to {network.output_shape}.",
@@ -56,7 +63,7 @@ def emit(network: Network) -> str:
         provenance=_provenance(network),
         settings=[f"{name}={options.written(value)}" for name, value in known.items()],
         imports=_imports(_names("\n".join([*helpers, code]))),
-        network=network.name,
+        exports=", ".join(f'"{name}"' for name in [network.name, *(["fold_weights"] if folding else [])]),
         helpers=helpers,
         code=code,
     )

@@ -21,6 +21,11 @@ from specgen.source import printable, reason
 @click.option("--save", metavar="FILE", help="Write the weights as safetensors.")
 @click.option("--device", metavar="NAME", help="cpu, cuda:0, meta, …")
 @click.option("--dtype", metavar="NAME", help="float32, bfloat16, …")
+@click.option(
+    "--optimize",
+    type=click.Choice(("inference",)),
+    help="Fold batch norms and leave out dropout: faster, and not for training.",
+)
 @click.option("--seed", type=int, help="Seed of the initial weights.")
 @click.option(
     "--init",
@@ -31,6 +36,7 @@ from specgen.source import printable, reason
 def build(
     spec: str | None, pairs: Sequence[str], shape: str | None, variant: str | None, as_json: bool,
     weights: str | None, save: str | None, device: str | None, dtype: str | None, seed: int | None, init: str,
+    optimize: str | None,
 ) -> None:  # fmt: skip
     """Build the network, run it once, and compare every layer's real output with the inferred one."""
     network = network_of(or_stdin(spec), pairs, shape, variant, as_json)
@@ -43,11 +49,12 @@ def build(
     if seed is not None:
         torch.manual_seed(seed)
     try:
-        model = network.build(device=device, dtype=dtype, weights=weights, init=init)
+        model = network.build(device=device, dtype=dtype, weights=weights, init=init, optimize=optimize)
+        network = network if optimize is None else network.for_inference()
         like = next(model.parameters(), torch.empty(0, device=device or "cpu"))
         x = torch.zeros((2, *map(int, network.input_shape.sizes)), device=like.device, dtype=like.dtype)
         observed = observed_shapes(network, model.eval(), x)
-        model.train()
+        model.train(optimize is None)
     except (WeightsError, ValueError) as error:
         raise Stop(USAGE, f"error: {error}") from None
     except (RuntimeError, MemoryError) as error:

@@ -18,6 +18,11 @@ from specgen.source import printable, reason
 @spec_options
 @click.option("--out", metavar="FILE", default="-", help="Where to write the module; - is standard output.")
 @click.option("--check", is_flag=True, help="Write nothing; fail with a diff if FILE is not up to date.")
+@click.option(
+    "--optimize",
+    type=click.Choice(("inference",)),
+    help="Fold batch norms and leave out dropout; `fold_weights` in the file folds trained weights.",
+)
 def emit(
     spec: str | None,
     pairs: Sequence[str],
@@ -26,6 +31,7 @@ def emit(
     as_json: bool,
     out: str,
     check: bool,
+    optimize: str | None,
 ) -> None:
     """Emit the network as one Python module that needs nothing but torch."""
     spec = or_stdin(spec)
@@ -40,7 +46,7 @@ def emit(
     ):
         raise click.UsageError("--out would overwrite the spec itself")
     network = network_of(spec, pairs, shape, variant, as_json)
-    text = network.emit()
+    text = network.emit(optimize=optimize)
     if check:
         _check_file(out, text)
     elif as_json:
