@@ -90,7 +90,8 @@ def _example(layer: type[Layer]) -> Iterator[str]:
         except specgen.SpecError:
             continue
         yield from ("## Example", "", "```spec", text.rstrip(), "```", "")
-        yield from ("```text", network.summary(columns="name,layer,output,params,macs").partition("\n\n")[0], "```", "")
+        table, _, _ = network.summary(columns="name,layer,output,params,macs").partition("\n\n")
+        yield from ("```text", table, "```", "")
         return
     raise ValueError(f"the example of {layer.word} fits nothing: {layer.example}")
 
