@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from math import prod
 from typing import Literal, get_args
 
@@ -62,22 +63,32 @@ class Memory:
         weights: learned values.
         buffers: values that are kept with the weights and not learned.
         counters: bytes of the buffers that are whole numbers, of any type's network.
-        outputs: what each module's layers give, by path, all of it: what forward hooks count.
-        saved: what each module keeps for the backward pass, by path; what two keep is the first one's.
+        given: what each layer gives, by path. keeping: what each keeps for the backward pass.
         live: the most that is alive at one time while it runs without gradients.
     """
 
     weights: int
     buffers: int
     counters: int
-    outputs: dict[str, Size] = field(repr=False)
-    saved: dict[str, Size] = field(repr=False)
+    given: dict[str, Size] = field(repr=False)
+    keeping: dict[str, Size] = field(repr=False)
     live: Size
 
-    @property
+    @cached_property
+    def outputs(self) -> dict[str, Size]:
+        """What each module's layers give, by path, all of it: what forward hooks count."""
+        return _totals(self.given)
+
+    @cached_property
+    def saved(self) -> dict[str, Size]:
+        """What each module keeps for the backward pass, by path; what two keep is the first one's."""
+        return _totals(self.keeping)
+
+    @cached_property
     def kept(self) -> Size:
         """All that is kept for the backward pass."""
-        return self.saved[""]
+        sizes = self.keeping.values()
+        return Size(sum(s.values for s in sizes), sum(s.bytes for s in sizes), sum(s.once for s in sizes))
 
     def weight_bytes(self, dtype: str) -> int:
         """Bytes of the weights and buffers."""
@@ -121,8 +132,8 @@ def memory(network: Network) -> Memory:
         weights=network.params,
         buffers=sum(prod(shape) for shape in buffers if shape),
         counters=sum(_COUNTER for shape in buffers if not shape),
-        outputs=_totals(trace.outputs),
-        saved=_totals(trace.saved),
+        given=trace.outputs,
+        keeping=trace.saved,
         live=trace.most,
     )
 
@@ -253,6 +264,6 @@ class _Trace:
 
     def _observe(self, storages: Iterable[_Storage], more: Size = NOTHING) -> None:
         """Note how much is alive, with `more` that only this step needs, if it is the most so far."""
-        alive = Size(sum(storage.values for storage in {*self.held, *storages})) + more
-        if alive.sample("float32") > self.most.sample("float32"):
-            self.most = alive
+        values = sum([storage.values for storage in {*self.held, *storages}]) + more.values
+        if DTYPES["float32"] * values + more.bytes > self.most.sample("float32"):
+            self.most = Size(values, more.bytes, more.once)
