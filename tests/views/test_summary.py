@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import fcntl
 import io
 import json
+import os
+import pty
 import re
+import struct
+import subprocess
+import sys
+import termios
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -148,6 +156,36 @@ def test_a_wide_terminal_shows_everything() -> None:
 def test_what_is_left_out_is_said() -> None:
     text = draw(Summary(specgen.compile("vgg11"), Options()), 60).text
     assert "left out for want of room: jump, field, activations, macs" in text
+
+
+@pytest.mark.parametrize("rich", ["rich", "no rich"])
+@pytest.mark.parametrize("width", [60, 100])
+def test_on_a_real_terminal(rich: str, width: int) -> None:
+    """No line is broken or too wide, and rich is not needed."""
+    if rich == "rich":
+        pytest.importorskip("rich")
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
+    hidden = "" if rich == "rich" else "sys.modules['rich'] = None; "
+    code = f"import sys; {hidden}from specgen.cli import main; sys.exit(main(['summary', 'resnet18']))"
+    environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR", "FORCE_COLOR")}
+    child = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=theirs,
+        stdout=theirs,
+        env={**environment, "TERM": "xterm-256color", "PYTHONPATH": str(GOLDEN.parent.parent)},
+    )
+    os.close(theirs)
+    got = b""
+    with contextlib.suppress(OSError):  # Linux says so when the other end closes
+        while some := os.read(ours, 65536):
+            got += some
+    assert child.wait() == 0
+    os.close(ours)
+    text = got.decode()
+    assert ("\x1b[1m" in text) is (rich == "rich")
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", text).split("\r\n")
+    assert lines[:-1] == draw(Summary(specgen.compile("resnet18"), Options()), width).text.split("\n")
 
 
 # --- other forms ---------------------------------------------------------------------------------
