@@ -1,4 +1,4 @@
-"""`python -m tests.mutation FILE…`: how many small changes of some modules the tests notice."""
+"""`python -m tests.mutation FILE…`: how many small changes of some modules the tests notice; and coverage."""
 
 from __future__ import annotations
 
@@ -31,10 +31,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", action="append", default=[], metavar="FILE:LINE", help="these lines alone")
     parser.add_argument("--tests", action="append", default=[], help="these tests instead of the usual ones")
-    parser.add_argument("--coverage", metavar="FILE", help="keep what was covered, for `coverage report`")
     given = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
-    plugin = Mutation(_chosen(given), given.coverage, _say)
+    plugin = Mutation(_chosen(given), _say)
     options = ["-p", "no:cacheprovider", "-p", "no:terminal", "-m", "not slow"]
     pytest.main([*options, *(given.tests or TESTS)], plugins=[plugin])
     total = killed = 0

@@ -32,16 +32,21 @@ class Outcome:
 class Mutation:
     """The plug-in: it replaces the loop in which pytest runs its tests."""
 
-    def __init__(self, chosen: list[Mutant], keep: str | None, say: Any) -> None:
-        self.chosen, self.keep, self.say = chosen, keep, say
+    def __init__(self, chosen: list[Mutant], say: Any) -> None:
+        self.chosen, self.say = chosen, say
         self.failed = False
         self.outcomes: dict[str, Outcome] = {mutant.path: Outcome() for mutant in chosen}
+        files = [str(Path(path).resolve()) for path in self.outcomes]
+        # Started before the modules are imported, so that what runs then counts, too.
+        self.coverage = coverage.Coverage(data_file=None, include=files, branch=True)
+        self.coverage.start()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         began = time.monotonic()
         reached, seconds = self._map(session)
         self.say(f"{len(seconds)} tests in {time.monotonic() - began:.0f} s")
+        self.coverage.report(file=sys.__stderr__, show_missing=True, skip_covered=True)
         for mutant in self.chosen:
             outcome = self.outcomes[mutant.path]
             tests = reached[str(Path(mutant.path).resolve()), mutant.line]
@@ -81,23 +86,18 @@ class Mutation:
 
     def _map(self, session: pytest.Session) -> tuple[dict[tuple[str, int], list[Any]], dict[Any, float]]:
         """For each line of the modules the tests that reach it; and how long each test takes."""
-        files = [str(Path(path).resolve()) for path in self.outcomes]
-        cover = coverage.Coverage(data_file=self.keep, include=files, branch=True, config_file=False)
         seconds: dict[Any, float] = {}
         items = {item.nodeid: item for item in session.items}
-        cover.start()
         for name, item in items.items():
-            cover.switch_context(name)
+            self.coverage.switch_context(name)
             began = time.process_time()
             if self._passes(item):
                 seconds[item] = time.process_time() - began
             else:
                 self.say(f"  fails without a change: {name}")
-        cover.stop()
-        if self.keep:
-            cover.save()
+        self.coverage.stop()
         reached: dict[tuple[str, int], list[Any]] = defaultdict(list)
-        data = cover.get_data()
+        data = self.coverage.get_data()
         for file in data.measured_files():
             for line, names in data.contexts_by_lineno(file).items():
                 reached[file, line] = [items[name] for name in names if items.get(name) in seconds]
