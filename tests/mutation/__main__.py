@@ -16,7 +16,8 @@ from .session import Mutation
 #: The tests that are run: all but those that are slow, or start other programs.
 TESTS = [
     f"tests/{name}" for name in (
-        "test_arithmetic.py", "test_conditions.py", "test_diagnostics.py", "test_expressions.py",
+        "test_arithmetic.py", "test_conditions.py", "test_diagnostics.py", "test_elaborate.py",
+        "test_expressions.py",
         "test_joins.py", "test_names.py", "test_shape.py", "test_vocabulary.py", "test_errors.py",
         "test_explain.py", "test_formats.py", "test_lint.py", "test_json.py", "test_emitted.py",
         "test_public_api.py", "test_programs.py", "layers",

@@ -38,7 +38,8 @@ class Mutation:
         self.outcomes: dict[str, Outcome] = {mutant.path: Outcome() for mutant in chosen}
         files = [str(Path(path).resolve()) for path in self.outcomes]
         # Started before the modules are imported, so that what runs then counts, too.
-        self.coverage = coverage.Coverage(data_file=None, include=files, branch=True)
+        self.coverage = coverage.Coverage(data_file=None, include=files, branch=True, config_file=False)
+        self.coverage.exclude("if TYPE_CHECKING:|raise AssertionError|raise NotImplementedError")
         self.coverage.start()
 
     @pytest.hookimpl(tryfirst=True)

@@ -1,0 +1,126 @@
+"""From what is written to a network: names, the last `fc`, what decided about the structure, and bounds."""
+
+from __future__ import annotations
+
+import pytest
+
+import specgen
+
+
+def network(text: str, **settings: object) -> specgen.Network:
+    return specgen.compile(text=f"input 3x8x8\n{text}\n", **settings)  # type: ignore[arg-type]
+
+
+def names(text: str) -> str:
+    return " ".join(layer.name for layer in network(text).layers)
+
+
+def kinds(text: str) -> str:
+    return " ".join(layer.kind for layer in network(text).layers)
+
+
+@pytest.mark.parametrize(
+    ("text", "paths"),
+    [
+        ("conv 4; conv 4", "0 1 2 3"),
+        ("conv 4; a: conv 4; conv 4", "conv1 relu1 a relu2 conv2 relu3"),
+        ("conv1: conv 4; conv 5", "conv1 relu1 conv2 relu2"),
+        ("conv 4; conv1: conv 5", "conv2 relu1 conv1 relu2"),
+        ("relu1: conv 4", "relu1 relu2"),
+        ("block b() { conv 4; a: { conv 4; M } }\nb", "0.conv1 0.relu1 0.a.0 0.a.1 0.a.2"),
+        ("add { conv 4 | conv 4 linear }; id", "0.conv1 0.relu1 0.conv2 1"),
+        ("residual { conv 4 } else { conv 4 k=1 linear }", "0.conv1 0.relu1 0.downsample.0"),
+        ("residual { conv 4 } else up: { conv 4 k=1 linear }", "0.conv1 0.relu1 0.up.0"),
+        ("block b() { conv 3 }\nblock c() { b; b }\nc", "0.0.conv1 0.0.relu1 0.1.conv1 0.1.relu1"),
+        ("block b() { conv 3 }\nblock c() { let x=1; repeat 2 { b } }\nc",
+         "0.0.conv1 0.0.relu1 0.1.conv1 0.1.relu1"),
+        ("block b() { conv 3 }\nblock c() { if 1 == 2 { b } else { b } }\nc", "0.0.conv1 0.0.relu1"),
+        ("block b() { conv 3 }\nblock c() { b; relu }\nc", "0.b1.conv1 0.b1.relu1 0.relu1"),
+        ("block b() { conv 3 }\nblock c() { if 1 == 2 { relu } else { b } }\nc", "0.b1.conv1 0.b1.relu1"),
+        ("block b() { conv 3 }\nblock c() { if 1 == 2 { b } else { relu } }\nc", "0.relu1"),
+    ],
+)  # fmt: skip
+def test_names_of_children(text: str, paths: str) -> None:
+    assert names(text) == paths
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("fc 4; fc 2", "flatten fc relu fc"),
+        ("fc 4; a: { fc 2; softmax }", "flatten fc relu fc softmax"),
+        ("fc 4; fc 2 drop", "flatten fc relu fc drop"),
+        ("fc 4; fc 2; drop", "flatten fc relu fc relu drop"),
+        ("fc 4; fc 2; a: { flatten }", "flatten fc relu fc flatten"),
+        ("fc 4; fc 2; a: { flatten; relu }", "flatten fc relu fc relu flatten relu"),
+        ("fc 4; add { fc 2 | fc 2 }", "flatten fc relu fc fc"),
+        ("fc 4; a: { b: { fc 2 } }", "flatten fc relu fc"),
+        ("block h() { fc 2 }\nfc 4; h", "flatten fc relu fc"),
+        ("fc 2", "flatten fc"),
+        ("flatten; softmax", "flatten softmax"),
+        ("softmax", "softmax"),
+        ("fc 2; add { id | softmax }", "flatten fc relu softmax"),
+    ],
+)
+def test_only_what_ends_the_network_gives_raw_scores(text: str, left: str) -> None:
+    assert kinds(text) == left
+
+
+PARAMS = "param w = 8\nparam n = 2\nparam f = true\nparam act = relu\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "fixed"),
+    [
+        ("conv w", ()),
+        ("conv w act=act", ("act",)),
+        ("repeat n { conv w }", ("n",)),
+        ("if w > 4 { conv w }", ("w",)),
+        ("if f { conv w }", ("f",)),
+        ("residual when w == 3 { conv w }", ("w",)),
+        ("conv 4*w; conv w/2", ()),
+        ("conv 4 k=n", ()),
+        ("block b(c) { conv c }\nb w", ()),
+        ("block b(c) { if c > 4 { conv c } }\nb w", ("w",)),
+        ("block b() { conv w }\nb", ("w",)),
+        ("block b() { let q = w*2; block d() { conv q }; d }\nb", ("w",)),
+        ("block b(c) { repeat c { relu } }\nb n", ("n",)),
+        ("expect (3, w, w)", ()),
+        ("let q = w\nconv q", ()),
+        ("init conv normal std=w", ("w",)),
+    ],
+)
+def test_what_decided_about_the_structure_is_fixed(text: str, fixed: tuple[str, ...]) -> None:
+    body = text if "init" not in text else f"{text}\nconv 4"
+    assert specgen.compile(text=f"{PARAMS}input 3x8x8\n{body}\n").fixed == fixed
+
+
+def test_totals_stay_below_a_bound() -> None:
+    wide = "channels_last; linear 1073741824 nobias"
+    for positions, fine in ((7, True), (8, False)):
+        text = f"input (1073741824, {positions})\n{wide}\n"
+        if fine:
+            assert specgen.compile(text=text).macs == positions * 2**60
+        else:
+            with pytest.raises(specgen.SpecError, match="2\\^63 multiply-adds or more"):
+                specgen.compile(text=text)
+
+
+def test_a_repeat_counts_its_turns_and_knows_its_turn() -> None:
+    assert [layer.output.channels for layer in network("repeat 3 as i { conv i + 1 linear }").layers] == [
+        1,
+        2,
+        3,
+    ]
+    assert network("repeat 0 { conv 5 }").layers == ()
+
+
+def test_what_a_block_adds_does_not_come_out() -> None:
+    text = "let c = 4\na: { let c = 5; default conv bn; conv c }\nconv c"
+    assert kinds(text) == "conv bn relu conv relu"
+    assert [layer.output.channels for layer in network(text).layers] == [5, 5, 5, 4, 4]
+
+
+def test_defaults_of_arguments_are_worked_out_at_each_use() -> None:
+    text = "block b(c=in*2, d=c) { conv c linear; conv d linear }\nb; b; b 4; b d=1"
+    assert [layer.output.channels for layer in network(text).layers] == [6, 6, 12, 12, 4, 4, 8, 1]
