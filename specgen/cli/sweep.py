@@ -7,6 +7,7 @@ import gc
 import io
 import json
 import re
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from math import prod
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 #: Wrong corners that are told one by one; of further ones there is a count.
 _MOST_TOLD = 20
-_FIGURES = ("output", "params", "macs", "inference", "training")
 
 
 @click.command()
@@ -80,7 +80,7 @@ def _grid(pairs: Sequence[str], variant: str | None, shape: str | None) -> dict[
             raise click.BadParameter(f"{pair!r} is not NAME=VALUES", param_hint="--set")
         if name in values:
             raise click.BadParameter(f"{name} is set twice", param_hint="--set")
-        values[name] = [value for piece in _pieces(text) for value in _values(name, piece)]
+        values[name] = list(dict.fromkeys(value for piece in _pieces(text) for value in _values(name, piece)))
     no_keywords({name: None for name in values if name not in ("variant", "input")})
     if not values:
         raise click.UsageError("name something to sweep: --set width=32,64 or --variant or --input")
@@ -122,23 +122,33 @@ def _print_rows(results: Any, values: Mapping[str, Sequence[Any]], form: str | N
     count = prod(map(len, values.values()))
     draw = _drawer(form, values)
     progress = _Progress(count)
-    fine = wrong = 0
+    places = {name: {one: i for i, one in enumerate(several)} for name, several in values.items()}
+    wrong = 0
     for result in results:
         progress.clear()
-        if result.error is None:
-            fine += 1
-        else:
+        if result.error is not None:
             wrong += 1
             if wrong <= _MOST_TOLD:
                 say(f"skipped {_corner(result)}: {printable(str(result.error))}")
         line = draw(result)
         if line:
             print(line, flush=True)
-        progress.show(fine + wrong)
+        progress.show(_position(result, places))
     progress.clear()
     if wrong > _MOST_TOLD:
         say(f"skipped {wrong - _MOST_TOLD:,} more")
     return WRONG if wrong and wrong == count else OK
+
+
+def _position(result: SweepResult, places: Mapping[str, Mapping[Any, int]]) -> int:
+    """The number of corners up to this one, those that the condition left out included.
+
+    `places` has the place of each value among those of its name.
+    """
+    position = 0
+    for name, several in places.items():
+        position = position * len(several) + several[result.settings[name]]
+    return position + 1
 
 
 def _corner(result: SweepResult) -> str:
@@ -158,29 +168,59 @@ def _drawer(form: str | None, values: Mapping[str, Sequence[Any]]) -> Callable[[
     if form == "jsonl":
         return _json_line
     if form == "csv":
-        print(_csv_line([*values, *_FIGURES]), flush=True)
-        return lambda result: "" if result.error else _csv_line(_row(result, "x"))
-    widths = [max(len(name), *(len(_text(one)) for one in several), 1) for name, several in values.items()]
-    widths += [16, 13, 17, 10, 10]
+        print(_csv_line([*values, *_COLUMNS]), flush=True)
+        return lambda result: "" if result.error else _csv_row(result)
+    swept = {name: max(len(name), *map(len, map(_text, several))) for name, several in values.items()}
+    kept = _fitting(sum(swept.values()) + _GAP * len(swept))
+    widths = [*swept.values(), *(_COLUMNS[name][1] for name in kept)]
 
     def line(cells: Sequence[str]) -> str:
-        return "  ".join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
+        return (" " * _GAP).join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
 
-    print(line([*values, "output", "parameters", "multiply-adds", "inference", "training"]), flush=True)
-    return lambda result: "" if result.error else line(_row(result, " × ", people=True))
+    print(line([*swept, *(_COLUMNS[name][0] for name in kept)]), flush=True)
+    return lambda result: "" if result.error else line(_row(result, kept))
 
 
-def _row(result: SweepResult, times: str, people: bool = False) -> list[str]:
+#: The figures in a table: heading and width, as rows come before the widest one is known.
+_COLUMNS = {
+    "output": ("output", 16),
+    "params": ("parameters", 13),
+    "macs": ("multiply-adds", 17),
+    "inference": ("inference", 10),
+    "training": ("training", 10),
+}
+_LEFT_OUT_FIRST = ("inference", "training", "output", "macs")
+_GAP = 2
+
+
+def _fitting(taken: int) -> list[str]:
+    """The figures that a line has room for: on a terminal its width, and elsewhere all."""
+    kept = list(_COLUMNS)
+    room = shutil.get_terminal_size().columns - taken if sys.stdout.isatty() else None
+    for name in _LEFT_OUT_FIRST:
+        if room is not None and sum(_COLUMNS[one][1] + _GAP for one in kept) - _GAP > room:
+            kept.remove(name)
+    return kept
+
+
+def _row(result: SweepResult, figures: Sequence[str]) -> list[str]:
+    """The values and figures of a line for people."""
     from specgen.views.text import amount
 
-    counts = [result.params, result.macs]
-    memory = [result.inference, result.training]
-    return [
-        *(_text(value) for value in result.settings.values()),
-        times.join(map(str, result.output)),
-        *(f"{count:,}" if people else str(count) for count in counts),
-        *(amount(size) if people else str(size) for size in memory),
-    ]
+    texts = {
+        "output": " × ".join(map(str, result.output)),
+        "params": f"{result.params:,}",
+        "macs": f"{result.macs:,}",
+        "inference": amount(result.inference),
+        "training": amount(result.training),
+    }
+    return [*map(_text, result.settings.values()), *(texts[name] for name in figures)]
+
+
+def _csv_row(result: SweepResult) -> str:
+    output = "x".join(map(str, result.output))
+    numbers = (result.params, result.macs, result.inference, result.training)
+    return _csv_line([*map(_text, result.settings.values()), output, *map(str, numbers)])
 
 
 def _csv_line(cells: Sequence[str]) -> str:
@@ -213,7 +253,7 @@ class _Progress:
         self.shown = sys.stderr.isatty() and not sys.stdout.isatty()
 
     def show(self, done: int) -> None:
-        if self.shown and (done % 16 == 0 or done == self.count):
+        if self.shown:
             filled = 30 * done // max(self.count, 1)
             bar = "#" * filled + "-" * (30 - filled)
             sys.stderr.write(f"\r[{bar}] {done:,} of {self.count:,}\x1b[K")
