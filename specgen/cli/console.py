@@ -55,8 +55,13 @@ def exit_code(diagnostics: Sequence[Diagnostic]) -> int:
 
 def print_json(value: Any) -> None:
     """Print JSON; what is not printable text stands as an escape in its strings."""
-    text = json.dumps(value, indent=2, ensure_ascii=False)
-    print("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
+    print(as_json(value, indent=2))
+
+
+def as_json(value: Any, indent: int | None = None) -> str:
+    """JSON whose strings hold escapes for what is not printable text."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def figures(network: Network) -> dict[str, Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import gc
 import io
-import json
 import re
 import shutil
 import sys
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from specgen.cli.arguments import no_keywords, or_stdin, spec_argument
-from specgen.cli.console import OK, WRONG, Stop, drawn, exit_code, say
+from specgen.cli.console import OK, WRONG, Stop, as_json, drawn, exit_code, say
 from specgen.source import printable
 
 if TYPE_CHECKING:
@@ -242,7 +241,7 @@ def _json_line(result: SweepResult) -> str:
             "code": error.code, "title": error.title, "file": error.file, "line": error.line,
             "column": error.column,
         }  # fmt: skip
-    return json.dumps(found, ensure_ascii=False)
+    return as_json(found)
 
 
 class _Progress:

@@ -133,7 +133,7 @@ class Injection(Kind[Injected]):
             "python: variant": _python_variant, "python: source": _python_source,
             "json": _json, "weights": _weights,
             **{f"command: {name}": _command(name) for name in COMMANDS},
-            "file name: check": _file_name("check"), "file name: emit": _file_name("emit"),
+            **{f"file name: {name}": _file_name(name) for name in FILES},
         }  # fmt: skip
 
     def draw(self, chance: random.Random) -> Injected:
@@ -335,8 +335,27 @@ COMMANDS: dict[str, list[str]] = {
     "command": ["{}"],
     "option": ["check", "SPEC", "--{}"],
     "explain": ["explain", "{}"],
+    "explain line": ["explain", "SPEC:{}"],
+    "summary": ["summary", "SPEC", "--columns", "{}"],
+    "summary memory": ["summary", "SPEC", "--fits", "{}", "--dtype", "float32"],
+    "summary dtype": ["summary", "SPEC", "--dtype", "{}"],
+    "summary word": ["summary", "SPEC", "--markdown", "--set", "act={}"],
+    "summary depth": ["summary", "SPEC", "--csv", "--depth", "{}"],
+    "diff": ["diff", "SPEC", "SPEC", "--to-set", "width={}"],
+    "diff other": ["diff", "SPEC", "./{}"],
+    "diff markdown": ["diff", "SPEC", "SPEC", "--markdown", "--to-variant", "{}"],
+    "sweep": ["sweep", "SPEC", "--set", "width={}"],
+    "sweep where": ["sweep", "SPEC", "--where", "{}"],
+    "sweep condition": ["sweep", "SPEC", "--where", "params < {}"],
+    "sweep lines": ["sweep", "SPEC", "--jsonl", "--input", "{}"],
+    "schema": ["schema", "SPEC", "--set", "act={}"],
+    "sweep csv": ["sweep", "SPEC", "--csv", "--input", "{}"],
+    "sweep variants": ["sweep", "SPEC", "--csv", "--variant", "{}"],
     "layers": ["layers", "{}"],
 }
+
+#: Commands that say the name of a file.
+FILES = ("check", "emit", "summary", "diff", "fmt")
 
 
 def _command(name: str) -> Callable[[str], str]:
@@ -356,6 +375,7 @@ def _file_name(command: str) -> Callable[[str], str]:
             with _spec(payload.replace("/", "∕")[:80] + ".spec", wrong=len(payload) % 2 == 0) as path:
                 form = ("text", "short", "github", "sarif", "json")[len(payload) % 5]
                 options = ["--format", form] if command == "check" else []
+                options = [f"./{path}"] if command == "diff" else ["--diff"] if command == "fmt" else options
                 return _ran([command, f"./{path}", *options])
         except (OSError, ValueError):
             return ""  # the file system has no such name
