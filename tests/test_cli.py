@@ -330,7 +330,7 @@ def test_an_interrupt_has_its_exit_code(monkeypatch: pytest.MonkeyPatch) -> None
     def interrupted(*arguments: object, **keywords: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("specgen.compiler.analyse", interrupted)
+    monkeypatch.setattr("specgen.compiler.check", interrupted)
     assert main(["check", "vgg11"]) == 130
 
 
@@ -340,7 +340,7 @@ def test_a_defect_is_one_line_and_says_so(
     def broken(*arguments: object, **keywords: object) -> None:
         raise ZeroDivisionError("by zero")
 
-    monkeypatch.setattr("specgen.compiler.analyse", broken)
+    monkeypatch.setattr("specgen.compiler.check", broken)
     assert main(["check", "vgg11"]) == 70
     assert "internal error: ZeroDivisionError: by zero" in capsys.readouterr().err
 

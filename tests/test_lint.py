@@ -70,6 +70,8 @@ def test_no_comment_of_what_is_shipped_is_idle() -> None:
     for file in resources.names("specs", ".spec"):
         text = resources.read("specs", file + ".spec")
         wanted = set(re.findall(r"# ok: ([\w-]+)", text))
+        if not wanted:
+            continue  # it is clean: see above
         bare = re.sub(r"# ok: .*", "", text)
         variants = re.findall(r"^variant (\w+)", bare, re.MULTILINE)
         found = {code for variant in (None, *variants) for code in codes(bare, variant=variant)}
