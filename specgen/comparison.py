@@ -225,8 +225,11 @@ class _Walk:
             large = sum(part.layers for part in groups[0]) > 1 or any(
                 part.step is not None and tensors(part.step) for part in groups[0]
             )
-            ends = (text, "", inside, paths, ()) if kind == "removed" else ("", text, inside, (), paths)
-            self.events.append(_Event(kind, *ends, identities * len(groups), large))
+            old, new = (text, "") if kind == "removed" else ("", text)
+            old_paths, new_paths = (paths, ()) if kind == "removed" else ((), paths)
+            self.events.append(
+                _Event(kind, old, new, inside, old_paths, new_paths, identities * len(groups), large)
+            )
 
 
 def _differing(old: Step, new: Step) -> tuple[str, str] | None:

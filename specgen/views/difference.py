@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from textwrap import wrap
@@ -211,15 +210,15 @@ def _counted(before: str, path: str) -> int:
     differing = [index for index, pair in enumerate(zip(old, new, strict=True)) if pair[0] != pair[1]]
     if len(differing) != 1:
         return -1
-    stems, numbers = zip(
-        *(_NUMBERED.fullmatch(parts[differing[0]]).groups() for parts in (old, new)), strict=True
-    )  # type: ignore[union-attr]
-    follows = stems[0] == stems[1] and all(numbers) and int(numbers[1]) == int(numbers[0]) + 1
+    (stem, number), (other_stem, other) = (_split_number(parts[differing[0]]) for parts in (old, new))
+    follows = stem == other_stem and number and other and int(other) == int(number) + 1
     return differing[0] if follows else -1
 
 
-#: A name, and the number that it ends in, if it does.
-_NUMBERED = re.compile(r"(.*?)([0-9]{0,9})", re.DOTALL)
+def _split_number(name: str) -> tuple[str, str]:
+    """A name without the number it ends in, and that number; empty if it ends in none."""
+    stem = name.rstrip("0123456789")
+    return stem, name[len(stem) :]
 
 
 def _in_markdown(change: Change) -> str:
