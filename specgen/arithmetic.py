@@ -155,8 +155,10 @@ def expression_of(value: int | float) -> Expression:
 
 def names(value: object) -> frozenset[str]:
     """The names that a number, an expression or a tuple of them depends on."""
-    if type(value) is int:
+    if type(value) in _NAMELESS:
         return _NO_NAMES
+    if type(value) is tuple:
+        return _NO_NAMES.union(*map(names, value))
     match value:
         case Traced():
             return names(value.expression)
@@ -165,13 +167,14 @@ def names(value: object) -> frozenset[str]:
         case Operation(_, left, right):
             return names(left) | names(right)
         case Application(_, arguments) | tuple(arguments):
-            return _NO_NAMES.union(*map(names, arguments)) if arguments else _NO_NAMES
+            return _NO_NAMES.union(*map(names, arguments))
         case Opaque():
             return value.names
     return _NO_NAMES
 
 
 _NO_NAMES: frozenset[str] = frozenset()
+_NAMELESS = frozenset((int, float, bool, str, type(None)))
 
 
 def opaque_names(value: object) -> frozenset[str]:

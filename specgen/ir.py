@@ -338,7 +338,7 @@ class Network(BaseModel):
     @cached_property
     def accepts(self) -> Accepts:
         """The sizes that it runs on as built, besides its own: `str()` of it is `any H, W ≥ 32`."""
-        from specgen.accepts import accepts
+        from specgen.size_search import accepts
 
         return accepts(self)
 

@@ -45,7 +45,7 @@ SAID = {
     "input 3x32x32; conv 8 padding_mode=reflect k=7": "any H, W ≥ 4",
     "input 3x32x32; conv 8 padding_mode=circular k=7": "any H, W ≥ 3",
     "input 3x32x32; pad 4 mode=reflect; M": "any H, W ≥ 5",
-    "input 3x32x32; adaptive_avgpool (4, none); conv 8 k=4 p=0": "any H, W ≥ 4",
+    "input 3x32x32; adaptive_avgpool (4, none); conv 8 k=4 p=0": "any H and W ≥ 4",
     "input 3x40; adaptive_avgpool (none,); conv 8": "exactly 40, because of `adaptive_avgpool` in line 1",
     "input 3x32x32; upsample 0.5; M": "any H, W ≥ 4",
     "input 3x32x32; upsample size=8; fc 10": "any H, W",
@@ -57,6 +57,15 @@ SAID = {
     "input 3x8x8; deconv 4 k=2 s=2 p=3": "any H, W ≥ 4",
     "input 16x8x8; pixel_shuffle 2; M k=4": "any H, W ≥ 2",
     "input 3x8x8; flatten start_dim=2; conv 4 k=5 p=0": "any H, W ≥ 3",
+    "input 3x32x32; conv 8 k=1x4 p=0": "any H and W ≥ 4",
+    "input 4x32x32; add { conv 4 k=3 s=1x2 | A k=1x2; conv 4 k=1 }": "any H and W multiples of 2",
+    "input 4x32x32; add { conv 4 k=3 s=2x4 | A k=2x4; conv 4 k=1 }": "H multiples of 2, W multiples of 4",
+    "input 3x64x64; M k=8; channels_last; flatten start_dim=2; fc 3": (
+        "H, W from 64 to 71, because of `fc` in line 1"
+    ),
+    "input 3x30x30; cat { id | M k=3; upsample 3 }; flatten; fc 2": (
+        "exactly 30 × 30, because of `fc` in line 1"
+    ),
     "input 10; fc 5": "exactly 10",
 }
 
@@ -184,7 +193,34 @@ def runs(model: torch.nn.Module, channels: int, sizes: tuple[int, ...]) -> bool:
             return False
 
 
-# --- what cannot be inverted ---------------------------------------------------------------------
+# --- what the search has to find out ---------------------------------------------------------------
+
+
+def nested(levels: int) -> str:
+    """A U-Net of so many levels."""
+    if levels == 0:
+        return "id"
+    return f"cat {{ id | M; {nested(levels - 1)}; conv 1 k=1 linear; deconv 1 linear }}"
+
+
+@pytest.mark.parametrize(("levels", "whole"), [(3, True), (7, True), (10, False)])
+def test_a_long_period(levels: int, whole: bool) -> None:
+    """Where it is too long for trying every remainder, that there may be others is said."""
+    step = 2**levels
+    accepts = specgen.compile(text=f"input 1x{2 * step}x{2 * step}; {nested(levels)}").accepts
+    assert [(axis.least, axis.most, axis.step, axis.remainders) for axis in accepts.axes] == [
+        (step, None, step, (0,))
+    ] * 2
+    assert accepts.whole is whole
+
+
+def test_a_product_that_recurs_is_not_taken_apart() -> None:
+    """Odd tokens do not fit, and an odd height with an odd width makes them, though each alone fits."""
+    text = "input 3x8x8; tokens; channels_first; add { conv 3 k=2 s=2 p=0 | conv 3 k=1 s=2 p=0 }"
+    network = specgen.compile(text=text)
+    assert str(network.accepts) == "exactly 8 × 8"
+    assert not network.accepts.whole
+    assert list(differences(network, 20)) == []
 
 
 def test_a_layer_of_ones_own_is_asked() -> None:
