@@ -18,7 +18,7 @@ import pytest
 from .mutants import Mutant
 
 #: A test that takes longer is left out; and so many seconds of tests are run for one mutant.
-LONGEST, ENOUGH = 2.0, 5.0
+LONGEST, ENOUGH = 3.0, 30.0
 
 
 @dataclass
