@@ -19,6 +19,8 @@ _ORDER = {
 _IN_FIRST = re.compile(r"(?:Conv|ConvTranspose)[123]d|Linear")
 _IN_ALONE = re.compile(r"(?:BatchNorm|InstanceNorm)[123]d|LayerNorm|RMSNorm|PReLU")
 _LONGEST = 200
+#: A call whose arguments are words and numbers.
+_PLAIN = re.compile(r"\w+\(((?:(?:\w+=)?[\w.]+)?(?:,\s*(?:\w+=)?[\w.]+)*)\)\s*$")
 
 
 def line_for(call: str) -> str:
@@ -47,6 +49,19 @@ def line_for(call: str) -> str:
         line.append("linear")
     written = " ".join(line)
     return written if _is_right(written) else ""
+
+
+def layer_called(call: str) -> str:
+    """What to write for a layer or a block that is called, in words."""
+    line, name = line_for(call), call.partition("(")[0].strip()
+    if line:
+        return f"write `{line}`"
+    if name.casefold() in ("sequential", "nn.sequential", "modulelist"):
+        return "layers follow each other, one on a line; a named group is `features: { conv 64; M }`"
+    plain = _PLAIN.match(call[:_LONGEST].partition("#")[0])
+    if plain is None:
+        return "its arguments are separated by spaces"
+    return f"write `{' '.join([name, *_split(plain[1])])}`"
 
 
 def _option(name: str, word: str) -> str:

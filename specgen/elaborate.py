@@ -99,7 +99,7 @@ class _Elaborator(Evaluation):
         scope = Scope()
         self._statements(self.spec.body, scope)
         if self.shape is None or self.input is None:
-            raise SpecError([self.no_input(None)])
+            raise SpecError([self.no_input(None, empty=not self.spec.body.statements)])
         if self.request.variant is not None:
             self.name = self.request.variant.name.text
         children = draft.without_last_activation(self.frames[0].children)
@@ -118,8 +118,11 @@ class _Elaborator(Evaluation):
         )
         for what, total in (("parameters", network.params), ("multiply-adds", network.macs)):
             if total >= LARGEST_TOTAL:
-                raise SpecError(
-                    [Diagnostic("too-large", f"the network has 2^63 {what} or more", source=self.source)]
+                most = max(network.layers, key=lambda row: row.params if what == "parameters" else row.macs)
+                span = self.source.span_of_line(most.line)
+                figure = most.params if what == "parameters" else most.macs
+                self.fail(
+                    "too-large", f"the network has 2^63 {what} or more", span, f"{figure:,} of them here"
                 )
         self._check_init(network)
         return Elaborated(network, self.warnings, children)
@@ -429,6 +432,8 @@ class _Elaborator(Evaluation):
 
         channels = shapes[at].channels if kind in ("cat", "split") else shapes[other].channels
         wanted = shapes[other].replace(channels=channels)
+        if not shapes[at].spatial and shapes[other].is_map:
+            return remedies.pointwise(branch, fits)
         return remedies.equalised(branch, fits, wanted, self.source)
 
     def _residual(self, statement: syntax.Residual, scope: Scope) -> None:

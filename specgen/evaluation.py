@@ -52,7 +52,11 @@ class Evaluation:
         """Stop with one error."""
         raise SpecError([self.diagnostic(code, title, span, label, *help_, also=also)])
 
-    def no_input(self, span: Span | None) -> Diagnostic:
+    def no_input(self, span: Span | None, *, empty: bool = False) -> Diagnostic:
+        """What is said where a layer has nothing to work on; `empty` if there are no layers either."""
+        if empty:
+            example = "for example: `input 3x224x224`, and below it a layer on each line, as `conv 64 k=3`"
+            return Diagnostic("no-input", "the spec is empty", (), (example,), source=self.source)
         labels = (Label(span, "nothing arrives here"),) if span else ()
         help_ = "write `input 3x224x224` above the first layer, or give one from outside: `--input 3x224x224`"
         return Diagnostic("no-input", "the network has no input", labels, (help_,), source=self.source)

@@ -169,6 +169,8 @@ class Evaluator:
 
     def _call(self, call: syntax.FunctionCall) -> Any:
         name = call.function.text
+        if name not in FUNCTIONS:  # only a value from outside has not been through `resolve`
+            raise Wrong("unknown-function", f"there is no function `{name}`", call.function.span)
         least, most, function = FUNCTIONS[name]
         if not least <= len(call.arguments) <= (most or len(call.arguments)):
             wanted = f"{least}" if most == least else f"{least} or more"

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from specgen import options, syntax
+from specgen import options, syntax, vocabulary
 from specgen.arithmetic import is_number
 from specgen.diagnostics import Label, SpecError
 from specgen.evaluation import Evaluation
@@ -94,6 +94,7 @@ def _trim_asked(
         f"`{slot}` must be {wanted}, or none",
         argument.value.span,
         f"this is {describe(value)}",
+        vocabulary.for_word(value, [*fitting, "none"]) if isinstance(value, str) else "",
     )
 
 

@@ -70,6 +70,8 @@ def _check_text(source: Source, limits: Limits) -> None:
             name = unicodedata.name(char, "").lower()
             title = f"character U+{ord(char):04X}{f' ({name})' if name else ''} is not printable text"
             mend = {"\r": "end lines with LF or CRLF", "\u00a0": "write a plain space"}.get(char, "remove it")
+            if source.text.count("\0") > len(source.text) // 4:
+                mend = "save the file as UTF-8: this is UTF-16, or no text"
             _refuse(source, "unprintable", title, Span(offset, offset + 1), mend)
 
 

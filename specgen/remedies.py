@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -112,9 +113,40 @@ def equalised(steps: Iterable[Draft], fits: Callable[[Shape], bool], wanted: Sha
             layers = (changed, *(one.layer for one in straight[index + 1 :]))
             after = _again(layers, step.input)
             if after is not None and fits(after):
-                line = source.position(step.span.start)[0]
-                return f"with `{proposal(changed, change)}` in line {line} it fits"
+                shown = proposal(changed, change)
+                return f"with `{shown}` {_place(step, shown, source)} it fits"
     return ""
+
+
+def _place(step: DraftLayer, proposed: str, source: Source) -> str:
+    """Which layer is to be changed: by its line, and by its words where others stand in that line."""
+    number = source.position(step.span.start)[0]
+    words = map(registry.find, re.findall(r"[A-Za-z_]\w*", source.line(number).partition("#")[0]))
+    if sum(word is not None and word.family in ("conv", "linear", "pool") for word in words) == 1:
+        return f"in line {number}"
+    written = source.text[step.span.start : step.span.end].split()
+    if proposed.startswith(f"{step.layer.word} "):
+        return f"for `{' '.join(written[:2])}` in line {number}"
+    return f"on `{' '.join(written)}` in line {number}"
+
+
+def pointwise(steps: Iterable[Draft], fits: Callable[[Shape], bool]) -> str:
+    """Whether a branch that makes a vector of its map fits with 1 × 1 convolutions instead; says so."""
+    conv, shape, replaced = registry.find("conv"), None, 0
+    assert conv is not None
+    for step in along(steps):
+        layer, shape = step.layer, shape or step.input
+        if layer.word == "flatten":
+            continue
+        features: Any = getattr(layer, "out_features", None)
+        if layer.family == "linear" and shape.is_map:
+            layer, replaced = conv(out_channels=features, kernel_size=1), replaced + 1  # type: ignore[call-arg]
+        after = _again((layer,), shape)
+        if after is None:
+            return ""
+        shape = after
+    each = "the `fc`" if replaced == 1 else "each `fc`"
+    return f"with `conv … k=1` in place of {each} it fits" if replaced and shape and fits(shape) else ""
 
 
 def _changes(step: DraftLayer, output: Shape, wanted: Shape) -> Iterator[Mapping[str, Any]]:
@@ -129,6 +161,13 @@ def _changes(step: DraftLayer, output: Shape, wanted: Shape) -> Iterator[Mapping
         return
     if layer.word in ("conv", "dwconv") and getattr(layer, "padding", "half") != "half":
         yield {**channels, "padding": "half"}
+    kernel: Any = getattr(layer, "kernel_size", None)
+    if layer.family == "pool" and isinstance(kernel, int) and kernel % 2 and "padding" in fields:
+        yield {"padding": kernel // 2}
+    if layer.word in ("conv", "dwconv") and isinstance(kernel, int) and kernel % 2 == 0:
+        yield {**channels, "kernel_size": kernel + 1}
+    if layer.word == "deconv":
+        yield {**channels, "output_padding": 1}
     strides = {_stride(layer, size, want) for size, want in zip(output.spatial, wanted.spatial, strict=True)}
     if len(strides) == 1 and 0 not in strides:
         yield {**channels, "stride": strides.pop()}

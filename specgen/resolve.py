@@ -33,6 +33,8 @@ class _Resolver:
         self.blocks = {name.text: name.span for name in _block_names(spec.body)}
         self.open_blocks: list[str] = []
         self.params = {s.name.text for s in spec.body.statements if isinstance(s, syntax.Param)}
+        #: The labels that have been read.
+        self.labels: dict[str, Span] = {}
         #: Words that mean themselves.
         self.words = {*registry.option_words(), *options.all_flags(), *registry.words(), *given_words}
 
@@ -95,6 +97,8 @@ class _Resolver:
         """`input` stands above all layers."""
         layer: Span | None = None
         for statement in statements:
+            if isinstance(statement, syntax.Apply) and not self._is_known(statement.word.text):
+                continue  # what is no layer is not in the way of `input`
             if isinstance(statement, (syntax.Apply, syntax.Group, syntax.Parallel, syntax.Residual)):
                 layer = layer or statement.span
             elif isinstance(statement, syntax.Input) and layer is None:
@@ -104,6 +108,9 @@ class _Resolver:
                 title = "`input` comes before the first layer"
                 self.problem("input-too-late", title, statement.span, "move it up", also=also)
                 return
+
+    def _is_known(self, word: str) -> bool:
+        return word in self.blocks or registry.find(word) is not None
 
     def _twice(self, what: str, span: Span, first: Span) -> None:
         also = Label(first, "the first one is here", primary=False)
@@ -169,8 +176,9 @@ class _Resolver:
                 case syntax.NetworkName(name=name):
                     self._check_new(name, "network")
                 case syntax.Input(shape=expr) | syntax.Expect(shape=expr):
-                    self._expr(expr, names)
+                    self._shape(expr, names)
                 case syntax.Param(name=name, value=value):
+                    self._not_below(value, names)
                     self._expr(value, names, words=True)
                     self._declare(name, names, own, "param")
                 case syntax.Let(name=name, value=value):
@@ -206,11 +214,27 @@ class _Resolver:
                 case syntax.Residual():
                     self._residual(statement, names, blocks, labels)
 
+    def _not_below(self, value: syntax.Expr, names: Mapping[str, Span]) -> None:
+        """A bare word is a word, but not where a param of that name stands further down."""
+        if isinstance(value, syntax.Name) and value.text in self.params and value.text not in names:
+            title = f"param `{value.text}` is defined below its use"
+            self.problem("unknown-name", title, value.span, "it is not known here", "move its line up")
+
+    def _shape(self, shape: syntax.Expr, names: Mapping[str, Span]) -> None:
+        first = shape.items[0] if isinstance(shape, syntax.TupleOf) and shape.items else None
+        batch = isinstance(first, syntax.Name) and first.text.casefold() in ("none", "batch", "b", "n")
+        if batch and isinstance(first, syntax.Name) and first.text not in names:
+            title = "a shape does not say how many samples a batch has"
+            self.problem("not-a-shape", title, first.span, "leave it out", "for example: `input 3x224x224`")
+            return
+        self._expr(shape, names)
+
     def _label(self, label: syntax.Name, labels: dict[str, Span]) -> None:
         self._check_new(label, "label")
         if label.text in labels:
             self._twice(f"label `{label.text}`", label.span, labels[label.text])
         labels.setdefault(label.text, label.span)
+        self.labels.setdefault(label.text, label.span)
 
     def _default(self, default: syntax.Default, names: dict[str, Span], blocks: Mapping[str, Any]) -> None:
         if default.layer.text in blocks:
@@ -331,6 +355,11 @@ class _Resolver:
             title = f"`{word.text}` is a value, and a line starts with a layer or a block"
             also = Label(names[word.text], "it is defined here", primary=False)
             self.problem("unknown-layer", title, word.span, also=also)
+        elif layer is None and word.text in self.labels:
+            title = f"`{word.text}` is a label, and a line starts with a layer or a block"
+            also = Label(self.labels[word.text], "it names this", primary=False)
+            help_ = "what arrives is `id` in a branch: `add { id | conv 64 }`"
+            self.problem("unknown-layer", title, word.span, "", help_, also=also)
         elif layer is None:
             self._unknown(word, "layer" if not blocks else "layer or block", (*registry.words(), *blocks))
         return layer
@@ -368,6 +397,8 @@ class _Resolver:
                     if self._spaced_call(argument):
                         return
                     self._unknown_flag(word, layer, argument, names, by_position < len(layer.positional))
+                    if registry.find(argument.text) is not None:
+                        return  # what follows belongs to that layer
                     by_position += 1
                     continue
                 option = flags[argument.text][0]
@@ -375,7 +406,8 @@ class _Resolver:
                 self._expr(argument, names)
                 by_position += 1
                 if by_position > len(layer.positional) and not isinstance(argument, syntax.Name):
-                    self._too_many(word, layer, argument)
+                    self._too_many(word, layer, argument, arguments)
+                    return
                 continue
             if option in seen:
                 also = Label(seen[option], "the first one is here", primary=False)
@@ -421,7 +453,9 @@ class _Resolver:
             self.problem("unknown-word", title, name.span, "", f"write `{name.text}(…)`")
         return spaced
 
-    def _too_many(self, word: str, layer: type[Layer], argument: syntax.Expr) -> None:
+    def _too_many(
+        self, word: str, layer: type[Layer], argument: syntax.Expr, arguments: tuple[syntax.Argument, ...]
+    ) -> None:
         takes = (
             f"`{layer.positional[0]}` by position, and nothing more"
             if layer.positional
@@ -430,6 +464,15 @@ class _Resolver:
         text = self.source.text[argument.span.start : argument.span.end]
         windowed = "k" in layer.short and isinstance(argument, (syntax.Number, syntax.TupleOf))
         help_ = (f"for a kernel of {text}, write `k={text}`",) if windowed else ()
+        numbers = [self.source.text[one.span.start : one.span.end] for one in arguments]
+        if layer.positional[:1] in (("out_channels",), ("out_features",), ("num_heads",)) and all(
+            isinstance(one, (syntax.Number, syntax.TupleOf)) for one in arguments
+        ):
+            if len(numbers) > 2 and windowed:
+                rest = " ".join(f"{k}={v}" for k, v in zip("ksp", numbers[2:], strict=False))
+                help_ = (f"what arrives is not written: `{word} {numbers[1]} {rest}`",)
+            elif not windowed:
+                help_ = (f"what arrives is not written: `{word} {numbers[1]}`",)
         self.problem(
             "too-many-values", f"`{word}` takes {takes}", argument.span, "this is one too many", *help_
         )
@@ -459,7 +502,8 @@ class _Resolver:
         missing = [
             name.text for name, default in block.arguments if default is None and name.text not in given
         ]
-        if missing:
+        unordered = any((name.span, "argument-order") in self.found for name, _ in block.arguments)
+        if missing and not unordered:
             title = f"`{block.name.text}` needs {listed(missing)}"
             self.problem("value-missing", title, line.word.span, "not given here", also=also)
 
@@ -505,7 +549,9 @@ class _Resolver:
 
     def _unknown_option(self, word: str, layer: type[Layer], name: syntax.Name) -> None:
         help_ = vocabulary.for_option(name.text, word, layer, guess=not self.enough)
-        self.problem("unknown-option", f"`{word}` has no option `{name.text}`", name.span, "", help_)
+        is_flag = name.text in options.flags(layer)
+        title = f"`{name.text}` takes no value" if is_flag else f"`{word}` has no option `{name.text}`"
+        self.problem("unknown-option", title, name.span, "", help_)
 
     def _unknown_flag(
         self, word: str, layer: type[Layer], name: syntax.Name, names: Mapping[str, Span], takes_value: bool

@@ -51,6 +51,16 @@ class Source:
         end = self.text.find("\n", start)
         return self.text[start:] if end < 0 else self.text[start:end]
 
+    def start_of_line(self, number: int) -> int:
+        """The offset of a line's first character; lines are counted from 1."""
+        return self._line_starts[number - 1]
+
+    def span_of_line(self, number: int) -> Span:
+        """What is written in a line, counted from 1, without the spaces around it."""
+        line = self.line(number)
+        start = self.start_of_line(number) + len(line) - len(line.lstrip())
+        return Span(start, start + len(line.strip()))
+
 
 class ReadError(Exception):
     """A file that cannot be read as a spec, with the reason in one line."""
@@ -64,6 +74,8 @@ def decode(data: bytes) -> str:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
+        if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise ReadError("it is UTF-16 or UTF-32: save it as UTF-8") from None
         line = data.count(b"\n", 0, error.start) + 1
         raise ReadError(f"line {line} is not UTF-8 (byte {error.start})") from None
     return text.replace("\r\n", "\n")

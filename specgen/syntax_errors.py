@@ -286,6 +286,10 @@ def _equal(here: Here) -> Mistake | None:
     if last.type in _KEYWORDS and last.type not in ("TRUE", "FALSE") and last.type not in EXAMPLES:
         help_ = "it is the number of channels that arrive, and needs no saying" if last.type == "IN" else ""
         return Mistake(f"`{last.value}` is a keyword", "so it cannot be an option", help_)
+    if here.opened is not None and here.behind("CALLED", "LPAREN", "NAME"):
+        return Mistake("a function takes its numbers by position, without names", "leave the name out")
+    if here.in_statement("NAME") and len(here.before) > 1 and here.before[-2].type == "EQUAL":
+        return Mistake("an option has one value", "this is a second `=`")
     if "COMPARE" in here.accepts:
         label = "an option's name stands in front of it"
         return Mistake("`=` gives an option its value; equality is `==`", label)
@@ -382,11 +386,9 @@ def _parenthesis(here: Here) -> Mistake | None:
     if last is not None and last.type in ("RESIDUAL", "ELSE"):
         return Mistake(f"`{last.value}` has its body in braces", "`{` is needed here")
     if found.type == "CALLED" and statement is None:
-        from specgen.calls import line_for
+        from specgen.calls import layer_called
 
-        line = line_for(here.rest())
-        help_ = f"write `{line}`" if line else f"write `{found.value} …` with spaces between the arguments"
-        return Mistake("a layer takes its arguments without parentheses", "", help_)
+        return Mistake("a layer takes its arguments without parentheses", "", layer_called(here.rest()))
     if found.type == "CALLED" and here.in_statement("VARIANT", "INIT", "DEFAULT", "NETWORK"):
         assert statement is not None
         return Mistake(
@@ -422,6 +424,10 @@ def _start(here: Here) -> Mistake:
 def _arithmetic(here: Here) -> Mistake | None:
     """Numbers and signs of arithmetic where no expression can go on."""
     found, last = here.found, here.last
+    if here.in_statement("INPUT", "EXPECT") and here.opened is None and found.type in ("NUMBER", "SIZES"):
+        line = re.match(r"(\w+)\s+(\d+(?:\s+\d+)+)\s*(?:#.*)?$", _statement_text(here))
+        help_ = f"write `{line[1]} {'x'.join(line[2].split())}`" if line else ""
+        return Mistake("sizes are joined by the letter x", "this is a second size", help_)
     if here.statement is None:
         return _start(here)
     if found.type == "COMPARE" and "COMPARE" in _since_operator(here.before):

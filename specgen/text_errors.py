@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from unicodedata import normalize
+from unicodedata import combining, name, normalize
 
 from specgen.diagnostics import Diagnostic, Label, SpecError
 from specgen.source import Source, Span
@@ -42,7 +42,7 @@ _ELSEWHERE = (
         "a named group is `features: { conv 64; M }`",
     ),
     (
-        r"\s*-{3}\s*$|\s*- \w+",
+        r"\s*-{3}\s*$|\s*- [\w\[]|\s*nc\s*:\s*\d+\s*$",
         "YAML, not a spec",
         "a spec lists layers without a dash, one on a line: `conv 64 k=3`",
     ),
@@ -56,18 +56,31 @@ _ELSEWHERE = (
         "Python, not a spec",
         "a spec lists layers, one on a line: `conv 64 k=3`; what is used again is a `block`",
     ),
+    (
+        r"\s*(name|type|top|bottom)\s*:\s*\"",
+        "a prototxt, not a spec",
+        "a layer has a line, and its options are name=value: `conv1: conv 64 k=3`",
+    ),
     (r"\s*(/\*|//|--\s|<!--)", "a comment of another language", "a comment starts with `#`"),
     (r"\s*(\"\"\"|''')", "a docstring", "comments at the top of a spec, with `#`, become the docstring"),
 )
 
 
 def another_language(source: Source, offset: int) -> SpecError | None:
-    """The error for a line that is plainly of another language; nothing if it is not."""
+    """The error for a line that is plainly of another language; nothing if it is not.
+
+    Of several lines of Python, the first one is named, although `import torch` reads like a layer.
+    """
     number, _ = source.position(min(offset, len(source.text)))
+    while number > 1 and re.match(r"\s*(import|from)\s+\w", source.line(number - 1)):
+        number -= 1
     line = source.line(number)
-    start = offset - source.position(offset)[1] + 1
+    start = source.start_of_line(number)
+    # A key of YAML is told by the list below it.
+    below = source.text[start + len(line) : start + len(line) + 100]
+    is_key = re.fullmatch(r"\s*\w+:\s*", line) and re.match(r"\n\s*- ?\w", below)
     for pattern, language, help_ in _ELSEWHERE:
-        if re.match(pattern, line):
+        if re.match(pattern, f"- {line.lstrip()}" if is_key else line):
             begin = start + len(line) - len(line.lstrip())
             span = Span(begin, start + len(line.rstrip()))
             return error(source, f"this is {language}", Label(span), help_=(help_,))
@@ -97,6 +110,8 @@ def unexpected_text(source: Source, offset: int) -> SpecError:
         tight = before[-1:].isdigit() and after.isdigit()
         help_ = "sizes are written with the letter x: 3x224x224"
         help_ = help_ if tight else f"{help_}; numbers are multiplied with `*`"
+    elif sign == "[" and re.search(r"(^|[\n;])\s*input\s*[:=]?\s*$", source.text[:offset][-200:]):
+        help_ = _input_in_brackets(source.text[offset:].partition("\n")[0])
     elif sign in "[]" and re.search(r"(:|\b(add|mul|cat|split))\s*$", source.text[:offset][-200:]):
         help_ = "a body is written in braces: `{ conv 64; M }`"
     elif sign in _DASHES:
@@ -104,20 +119,27 @@ def unexpected_text(source: Source, offset: int) -> SpecError:
     elif not help_ and normalize("NFKC", sign).isascii() and normalize("NFKC", sign).isprintable():
         help_ = f"write `{normalize('NFKC', sign).strip()}`" if sign.strip() else ""
     title = f"`{sign}` has no meaning here"
+    if combining(sign):  # by itself it would be drawn over the quote in front of it
+        title = f"U+{ord(sign):04X} ({name(sign, 'a mark').lower()}) has no meaning here"
     return error(source, title, Label(Span(offset, offset + len(found))), help_=(help_,) if help_ else ())
+
+
+def _input_in_brackets(rest: str) -> str:
+    """How to write an `input` that is given as a list."""
+    sizes = re.match(r"\[\s*(\d+(?:\s*,\s*\d+){0,3})\s*\]\s*(?:#.*)?$", rest)
+    return f"write `input {'x'.join(re.split(r'[ ,]+', sizes[1]))}`" if sizes else "write `input 3x224x224`"
 
 
 def _call(source: Source, offset: int) -> SpecError | None:
     """The error for a layer that is called with strings in its parentheses."""
-    from specgen.calls import line_for
+    from specgen.calls import layer_called
 
     start = source.text.rfind("\n", 0, offset) + 1
     found = re.match(r"(?:.*[;{|:]\s*|\s*)([A-Za-z_]\w*)\([^;{|]*$", source.text[start:offset][-300:])
     if found is None:
         return None
     begin = offset - len(found[0]) + found.start(1)
-    line = line_for(source.text[begin:].partition("\n")[0])
-    help_ = f"write `{line}`" if line else f"write `{found[1]} …` with spaces between the arguments"
+    help_ = layer_called(source.text[begin:].partition("\n")[0])
     span = Span(begin, begin + len(found[1]))
     return error(source, "a layer takes its arguments without parentheses", Label(span), help_=(help_,))
 
@@ -144,6 +166,8 @@ def _unexpected_word(source: Source, offset: int) -> SpecError:
     elif re.fullmatch(r"[0-9]+x[0-9A-Za-z_]+", found):
         title, label = f"`{shown}` is not a size", "a size in this form is made of plain numbers"
         help_ = f"write it as a tuple: `({', '.join(found.split('x'))})`"
+    elif found.strip(".") == "":
+        title, label = f"`{shown}` is not a number", "a number has digits"
     elif found.strip("0123456789.") == "":
         title, label = f"`{shown}` is not a number", "a number has one point at most"
     elif re.fullmatch(r"[0-9]+(_[0-9]+)+", found):

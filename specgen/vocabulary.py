@@ -163,6 +163,8 @@ def for_unknown(word: str, what: str, known: Sequence[str]) -> list[str]:
     """Help for a layer, a block, a name, … that is not among the known ones."""
     if word in ("True", "False", "None"):
         return [f"write `{word.lower()}`"]
+    if what == "name" and word.casefold() in ("yes", "on", "no", "off"):
+        return [f"write `{'true' if word.casefold() in ('yes', 'on') else 'false'}`"]
     if what.startswith("layer"):
         if word.casefold() in _INSTEAD:
             return [_INSTEAD[word.casefold()]]
@@ -192,9 +194,21 @@ _STATEMENTS = {
 }
 
 
+def for_word(word: str, known: Sequence[str]) -> str:
+    """Help for a word that is the value of an option, where it is not among those that may be."""
+    if found := ours(word, known):
+        return f"here that is called `{found}`" if found.casefold() != word.casefold() else f"write `{found}`"
+    if registry.find(word) is not None and word not in registry.trims():
+        return f"it is a layer of its own: leave it out here, and write `; {word}` behind the line"
+    near = nearest(word, known)
+    return f"did you mean `{near[0]}`?" if near else ""
+
+
 def for_option(name: str, word: str, layer: type[Layer], *, guess: bool) -> str:
     """Help for an option that a layer does not have; without `guess`, similar names are not looked for."""
-    known = options.option_names(layer)
+    known, flags = options.option_names(layer), options.flags(layer)
+    if name in flags:
+        return f"it stands alone: `{name}`, or is left out"
     if name.casefold() in SIZES and layer.positional and not layer.positional[0].startswith("mult"):
         return f"the size is written without a name: `{layer.example}`"
     if name.casefold() in INFERRED:
@@ -224,6 +238,8 @@ def for_flag(
         return [f"here that is called `{found}`, a layer of its own: write `;` in front of it"]
     if near := nearest(name, (*flags, *names) if guess else ()):
         return [f"did you mean `{near[0]}`?"]
+    if name.casefold() in ("nan", "inf", "infinity"):
+        return ["a size is a whole number"] if takes_value else []
     if takes_value and objection(name, local=True) is None:
         return [f"if it is meant to be a number, define it above: `param {name} = 64`"]
     return [f"`{word}` knows {_listed_flags(layer)}"] if flags else []

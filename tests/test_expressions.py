@@ -167,6 +167,12 @@ def test_a_whole_number_may_be_computed(count: str, fine: bool) -> None:
     assert accepts(f"input 3x8x8\nrepeat {count} {{ conv 3 }}\n") is fine
 
 
+@pytest.mark.parametrize("value", ["relu()", "(1, open(2))", "__import__(1)", "max(relu, 1)", "1/0"])
+def test_a_value_from_outside_calls_nothing_that_is_unknown(value: str) -> None:
+    with pytest.raises(specgen.SpecError, match="has no value"):
+        as_value(value)
+
+
 def test_what_a_condition_is_about_is_fixed_and_what_only_counts_is_not() -> None:
     params = "param a = 8\nparam b = 8\nparam c = 8\nparam n = 2\n"
     text = f"{params}input 3x8x8\nif a > 3 {{ conv b }}\nrepeat n {{ conv c }}\n"
