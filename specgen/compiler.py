@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from specgen import resources, syntax
 from specgen.diagnostics import Diagnostic, SpecError, listed, nearest
 from specgen.elaborate import Elaborated, Request, elaborate
-from specgen.expressions import Evaluator, Wrong
+from specgen.expressions import LONGEST_TUPLE, Evaluator, Wrong
 from specgen.ir import Network
 from specgen.limits import DEFAULT_LIMITS, Limits
 from specgen.names import class_name
-from specgen.parser import parse, parse_expression
+from specgen.parser import LONGEST_NAME, parse, parse_expression
 from specgen.shape import LARGEST, Shape
-from specgen.source import ReadError, Source, decode, read_source
+from specgen.source import ReadError, Source, decode, printable, read_source
 from specgen.trace import Trace
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def compile(  # noqa: A001 (the field's word)
     """
     network, found = analyse(source, text=text, input=input, variant=variant, limits=limits, **params)
     for warning in found:
-        warnings.warn(f"{warning.title} [{warning.code}]", SpecWarning, stacklevel=2)
+        warnings.warn(printable(f"{warning.title} [{warning.code}]"), SpecWarning, stacklevel=2)
     return network
 
 
@@ -220,7 +220,7 @@ def find(
             raise _unreadable("the text", str(error)) from None
         return found, parse(found, limits), None
     assert source is not None
-    name = os.fspath(source)
+    name = os.fsdecode(source)
     if name != "-" and not os.path.exists(name):
         shipped = _find_shipped(name)
         if shipped is None:
@@ -340,11 +340,14 @@ def _check_value(name: str, value: Any) -> Any:
     match value:
         case bool() | int() | str():
             fine = not isinstance(value, str) or (value.isascii() and value.isidentifier())
+            fine = fine and (not isinstance(value, str) or len(value) <= LONGEST_NAME)
             fine = fine and (isinstance(value, str) or abs(value) < 2**63)
         case float():
             fine = abs(value) < float("inf")
-        case tuple() | list():
-            return tuple(_check_value(name, item) for item in value)
+        case tuple() | list() if len(value) <= LONGEST_TUPLE:
+            fine = not any(isinstance(item, (tuple, list)) for item in value)
+            if fine:
+                return tuple(_check_value(name, item) for item in value)
         case _:
             fine = False
     if not fine:

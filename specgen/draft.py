@@ -93,34 +93,6 @@ Draft: TypeAlias = DraftLayer | DraftSequence | DraftBlock | DraftParallel
 #: What may follow the last `fc` without making it a hidden layer.
 _BEHIND_LAST = ("softmax", "log_softmax", "flatten")
 
-#: Statements that a block may hold and still be a chain.
-_SILENT = (syntax.Let, syntax.Default, syntax.Expect)
-
-
-def is_chain(block: syntax.Block, blocks: Mapping[str, Any]) -> bool:
-    """Whether a block is nothing but blocks one behind the other: it becomes an `nn.Sequential`."""
-    return _is_chain(block.body, blocks) and _uses(block.body)
-
-
-def _is_chain(body: syntax.Body, blocks: Mapping[str, Any]) -> bool:
-    for statement in body.statements:
-        match statement:
-            case syntax.Apply(word=word) if word.text in blocks:
-                pass
-            case syntax.Repeat(body=inner) if _is_chain(inner, blocks):
-                pass
-            case syntax.If(cases=cases, otherwise=otherwise):
-                bodies = [inner for _, inner in cases] + ([otherwise] if otherwise else [])
-                if not all(_is_chain(inner, blocks) for inner in bodies):
-                    return False
-            case _ if not isinstance(statement, _SILENT):
-                return False
-    return True
-
-
-def _uses(body: syntax.Body) -> bool:
-    return any(not isinstance(statement, _SILENT) for statement in body.statements)
-
 
 def enter(shape: Shape) -> Shape:
     """What arrives, as a block sees it: its channels are called `in_channels`, its sizes are numbers."""

@@ -78,10 +78,9 @@ def elaborate(
 
 class _Elaborator(Evaluation):
     def __init__(self, source: Source, spec: syntax.Spec, request: Request, limits: Limits) -> None:
-        super().__init__(source, request.input)
+        super().__init__(source, request.input, limits)
         self.spec = spec
         self.request = request
-        self.limits = limits
         self.warnings: list[Diagnostic] = []
         self.input: Shape | None = request.input
         self.frames = [Frame("network")]
@@ -90,9 +89,8 @@ class _Elaborator(Evaluation):
         self.settings: dict[str, Any] = {}
         self.init: list[InitRule] = []
         self.name = request.name
-        #: What has been spent of the limits: layers, steps of this walk, and bodies inside each other.
+        #: What has been spent of the limits: layers, and bodies inside each other.
         self.expanded = 0
-        self.steps = 0
         self.depth = 0
 
     def run(self) -> Elaborated:
@@ -102,6 +100,7 @@ class _Elaborator(Evaluation):
             raise SpecError([self.no_input(None, empty=not self.spec.body.statements)])
         if self.request.variant is not None:
             self.name = self.request.variant.name.text
+        fixed = self.decided | self.fixed
         children = draft.without_last_activation(self.frames[0].children)
         root = draft.finish_network(self, children, self.input)
         network = Network.model_validate(
@@ -110,7 +109,7 @@ class _Elaborator(Evaluation):
                 "description": self.spec.description,
                 "source": re.split(r"[/\\]", self.source.name)[-1] if self.source.stem else "",
                 "settings": self.settings,
-                "fixed": tuple(name for name in self.settings if name in self.decided | self.fixed),
+                "fixed": tuple(name for name in self.settings if name in fixed),
                 "init": tuple(sorted(self.init, key=lambda rule: initialisation.breadth(rule.kind))),
                 "root": root,
             },
@@ -134,24 +133,15 @@ class _Elaborator(Evaluation):
         if self.depth > 2 * self.limits.depth:
             title = f"blocks and braces are nested more than {2 * self.limits.depth} deep"
             self.fail("too-deep", title, body.span, "the limit is reached here")
-        self._spend(body.span, len(scope.values) // 32)
         for statement in body.statements:
-            self._spend(statement.span, 1 + _written(statement) // 32)
+            self.spend(statement.span, 1 + _written(statement) // 16)
             self._statement(statement, scope)
         self.depth -= 1
-
-    def _spend(self, span: Span, steps: int) -> None:
-        """Count what a statement costs: a repeat of nothing makes no layer, and takes time all the same."""
-        self.steps += steps
-        limit = 10 * self.limits.layers
-        if self.steps > limit:
-            title = f"the spec takes more than {limit:,} steps to expand"
-            self.fail("too-many-steps", title, span, "the limit is reached here")
 
     def _statement(self, statement: syntax.Statement, scope: Scope) -> None:
         match statement:
             case syntax.Apply(word=word):
-                definition = scope.blocks.get(word.text)
+                definition = scope.block(word.text)
                 if definition is not None:
                     self._count(statement.span)
                     self._use(statement, definition, scope)
@@ -168,16 +158,15 @@ class _Elaborator(Evaluation):
             case syntax.Residual():
                 self._residual(statement, scope)
             case syntax.Let():
-                scope.values[statement.name.text] = self.value(statement.value, scope)
+                scope.declare(statement.name.text, self.value(statement.value, scope))
             case syntax.Default():
                 layer = registry.find(statement.layer.text)
                 assert layer is not None
-                given = given_on(self, layer, statement.arguments, scope, on_line=False)
-                scope.defaults[layer.word] = {**scope.defaults.get(layer.word, {}), **given}
+                scope.default(layer.word, given_on(self, layer, statement.arguments, scope, on_line=False))
             case syntax.Block():
                 if any(frame.kind == "block" for frame in self.frames):
-                    self.decided |= arithmetic.names(tuple(scope.values.values()))
-                scope.blocks[statement.name.text] = Definition(statement, scope.inner())
+                    self.decided |= scope.names()
+                scope.define(statement)
             case syntax.Expect():
                 self._expect(statement, scope)
             case syntax.Param():
@@ -210,7 +199,7 @@ class _Elaborator(Evaluation):
         value = arithmetic.plain(self.request.settings.get(name, value))
         self.settings[name] = value
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        scope.values[name] = arithmetic.traced(value, Symbol(name)) if is_number else value
+        scope.declare(name, arithmetic.traced(value, Symbol(name)) if is_number else value)
 
     def _input(self, statement: syntax.Input, scope: Scope) -> None:
         if self.frames[0].children:
@@ -342,7 +331,8 @@ class _Elaborator(Evaluation):
         for turn in range(count):
             inner = scope.inner()
             if repeat.counter is not None:
-                inner.values[repeat.counter.text] = turn
+                inner.declare(repeat.counter.text, turn)
+                inner = inner.inner()
             place = Turn(repeat, turn, count)
             with self.inside(repeat.turns.span, f"in turn {turn + 1} of {count}", place):
                 self.turns.append(turn)
@@ -357,7 +347,7 @@ class _Elaborator(Evaluation):
                 with self.guarded(*failed, guard):
                     self._statements(body, scope.inner())
                 return
-            failed.append(conditions.negated(guard) if guard else guard)
+            failed.append(self.negated(guard, condition) if guard else guard)
         if statement.otherwise is not None:
             with self.guarded(*failed):
                 self._statements(statement.otherwise, scope.inner())
@@ -406,7 +396,7 @@ class _Elaborator(Evaluation):
     def _wrap(self, statement: syntax.Parallel | syntax.Residual, kind: str, scope: Scope) -> None:
         """A combinator as a module of its own, as if a block had been written for it."""
         body = syntax.Body((statement._replace(label=None),), statement.span)
-        self._module(statement.label, kind, statement.span, body, scope.inner(), {}, {})
+        self._module(statement.label, kind, statement.span, body, scope, {}, {})
 
     def _join(self, kind: Any, shapes: list[Shape], spans: list[Span], branches: list[list[Draft]]) -> Shape:
         try:
@@ -502,47 +492,46 @@ class _Elaborator(Evaluation):
 
     def _use(self, line: syntax.Apply, definition: Definition, scope: Scope) -> None:
         block = definition.block
-        self._spend(line.span, sum(d.span.end - d.span.start for _, d in block.arguments if d) // 32)
+        written = sum(d.span.end - d.span.start for _, d in block.arguments if d)
+        self.spend(line.span, len(block.arguments) + written // 32)
         inner = definition.scope.inner()
         arguments = self._block_arguments(line, block, scope, inner)
         shown = ", ".join(f"{name}={describe(value)}" for name, value in arguments.items())
         where = f"in this use of `{block.name.text}`" + (f", with {shown}" if shown else "")
         with self.inside(line.word.span, where, Use(line, block, arguments)):
-            if draft.is_chain(block, definition.scope.blocks):
-                self._chain(line, block, inner, arguments)
+            if definition.is_chain:
+                self._chain(line, block, inner)
             else:
                 defaults = {n.text: d.value for n, d in block.arguments if isinstance(d, syntax.Number)}
-                self._module(line.label, block.name.text, line.span, block.body, inner, arguments, defaults)
+                outer = definition.scope
+                self._module(line.label, block.name.text, line.span, block.body, outer, arguments, defaults)
 
-    def _chain(
-        self, line: syntax.Apply, block: syntax.Block, inner: Scope, arguments: Mapping[str, Any]
-    ) -> None:
+    def _chain(self, line: syntax.Apply, block: syntax.Block, inner: Scope) -> None:
         """A block of blocks: an `nn.Sequential`, whose numbers keep the user's names."""
         arrived = self.arrived(line.span)
-        inner.values.update(arguments)
         self.frames.append(Frame("chain"))
-        self._statements(block.body, inner)
+        self._statements(block.body, inner.inner())
         children = self.frames.pop().children
         output = self.arrived(line.span)
         self._place(DraftSequence(line.label, block.name.text, arrived, output, line.span, children))
 
     def _module(
-        self, label: syntax.Name | None, kind: str, span: Span, body: syntax.Body, inner: Scope,
+        self, label: syntax.Name | None, kind: str, span: Span, body: syntax.Body, outer: Scope,
         arguments: dict[str, Any], defaults: dict[str, Any],
     ) -> None:  # fmt: skip
         """A module with a body: inside, numbers are called after its arguments and `in_channels`."""
         arrived = self.arrived(span)
         printed = (arrived.channels, *arguments.values())
         outside = self.decided | arithmetic.names(arrived.spatial) | arithmetic.opaque_names(printed)
-        inner.as_module(arguments)
         known = {**arguments, "in_channels": arrived.channels}
         around = self.arguments, self.guards
-        self.decided, self.arguments, self.guards = set(), known, []
+        self.decided, self.arguments, self.guards, self._guard = set(), known, (), None
         self.shape = draft.enter(arrived)
         self.frames.append(Frame("block"))
-        self._statements(body, inner)
+        self._statements(body, outer.module(arguments).inner())
         children = self.frames.pop().children
         self.arguments, self.guards = around
+        self._guard = None
         self.decided = outside | arithmetic.names(tuple(known[name] for name in self.decided & known.keys()))
         self.shape = draft.leave(self.arrived(span), known)
         self._place(DraftBlock(label, kind, arrived, self.shape, span, children, arguments, defaults))
@@ -550,7 +539,7 @@ class _Elaborator(Evaluation):
     def _block_arguments(
         self, line: syntax.Apply, block: syntax.Block, scope: Scope, inner: Scope
     ) -> dict[str, Any]:
-        """The arguments' values by name, in the order of the definition."""
+        """The arguments' values by name, in the order of the definition; `inner` gets to know them."""
         given: dict[str, Any] = {}
         names = iter([name.text for name, _ in block.arguments])
         for argument in line.arguments:
@@ -564,8 +553,8 @@ class _Elaborator(Evaluation):
                 values[name.text] = given[name.text]
             else:
                 assert default is not None
-                at_use = Scope({**inner.values, **values})
-                values[name.text] = self.value(default, at_use)
+                values[name.text] = self.value(default, inner)
+            inner.declare(name.text, values[name.text])
         return values
 
     # --- layers ----------------------------------------------------------------------------------
@@ -686,7 +675,7 @@ class _Elaborator(Evaluation):
 
     def _place(self, child: Draft) -> None:
         if self.guards and not child.guard and self.frames[-1].kind in ("block", "branch"):
-            child = replace(child, guard=conditions.both(*self.guards))
+            child = replace(child, guard=self.guard_here)
         self.frames[-1].children.append(child)
 
 

@@ -11,6 +11,7 @@ from specgen import conditions, syntax
 from specgen.arithmetic import Traced
 from specgen.diagnostics import Diagnostic, Label, SpecError
 from specgen.expressions import Evaluator, Wrong, describe
+from specgen.limits import Limits
 from specgen.scope import Scope
 from specgen.shape import LARGEST, LARGEST_TOTAL, Shape, times
 from specgen.source import Source, Span
@@ -20,16 +21,21 @@ from specgen.trace import Trace, Turn, Use
 class Evaluation:
     """Where an elaboration stands: the shape that arrives, and the blocks and repeats it is in."""
 
-    def __init__(self, source: Source, shape: Shape | None) -> None:
+    def __init__(self, source: Source, shape: Shape | None, limits: Limits) -> None:
         self.source = source
         self.shape = shape
+        self.limits = limits
+        #: How many steps have been taken, of those that the limits allow.
+        self.steps = 0
         #: Names whose values decided about the structure, in the block at hand.
         self.decided: set[str] = set()
         #: Params whose values went into a block other than by its arguments.
         self.fixed: set[str] = set()
         #: In a module: its arguments and `in_channels`, and the conditions around the statement at hand.
         self.arguments: Mapping[str, Any] = {}
-        self.guards: list[str] = []
+        self.guards: tuple[str, ...] = ()
+        self._guard: str | None = None
+        self._spellings: dict[str, str] = {}
         #: The uses of blocks and the turns of repeats that are under way, outermost first.
         self.within: list[Label] = []
         self.places: list[Use | Turn] = []
@@ -70,17 +76,27 @@ class Evaluation:
         self.within.pop()
         self.places.pop()
 
+    def spend(self, span: Span, steps: int) -> None:
+        """Count what something costs: a repeat of nothing makes no layer, and takes time all the same."""
+        self.steps += steps
+        limit = 10 * self.limits.layers
+        if self.steps > limit:
+            title = f"the spec takes more than {limit:,} steps to expand"
+            self.fail("too-many-steps", title, span, "the limit is reached here")
+
     # --- values ----------------------------------------------------------------------------------
 
     def evaluate(self, ask: Callable[[Evaluator], Any], scope: Scope) -> Any:
         """What an evaluator answers in a scope; what it refuses is an error with its place."""
 
         def lookup(name: str) -> Any:
-            value = scope.values.get(name, name)
-            self.fixed |= scope.captured.get(name, frozenset())
-            if name in scope.values and not isinstance(value, Traced):
+            found = scope.find(name)
+            if found is None:
+                return name
+            self.fixed |= found.captured
+            if not isinstance(found.value, Traced):
                 self.decided.add(name)
-            return value
+            return found.value
 
         channels = None if self.shape is None else self.shape.channels
         try:
@@ -98,6 +114,8 @@ class Evaluation:
 
     def guard(self, expr: syntax.Expr, scope: Scope) -> str | None:
         """A condition as the emitted class can say it: empty where it cannot, `None` where it is constant."""
+        if not self.arguments:
+            return None  # outside of modules nothing is shared by two uses
         flags = [name for name, value in self.arguments.items() if isinstance(value, bool)]
         try:
             source = self.evaluate(lambda evaluator: evaluator.source(expr, flags), scope)
@@ -105,16 +123,35 @@ class Evaluation:
             return ""  # an operand that is never reached: `n > 0 and 12 / n > 3`
         if not source:
             return ""
-        source = conditions.canonical(source)
+        source = self._canonical(source, expr.span)
         return source if conditions.names_in([source]) else None
+
+    def negated(self, guard: str, expr: syntax.Expr) -> str:
+        """The opposite of a guard that came from an expression."""
+        return self._canonical(f"not ({guard})", expr.span)
+
+    def _canonical(self, source: str, span: Span) -> str:
+        """The one spelling of a condition. Working it out takes long; most uses of a block ask the same."""
+        if source not in self._spellings:
+            self.spend(span, 6 + len(source) // 16)
+            self._spellings[source] = conditions.canonical(source)
+        return self._spellings[source]
+
+    @property
+    def guard_here(self) -> str:
+        """The condition for what is placed now; empty where it is always there, or that cannot be said."""
+        if self._guard is None:
+            self._guard = conditions.both(*self.guards) if self.guards else ""
+        return self._guard
 
     @contextmanager
     def guarded(self, *guards: str | None) -> Iterator[None]:
         """While this lasts, what is placed is there only under these conditions."""
-        around = self.guards
-        self.guards = [*around, *(guard for guard in guards if guard is not None)]
+        around = self.guards, self._guard
+        self.guards = (*self.guards, *(guard for guard in guards if guard is not None))
+        self._guard = None
         yield
-        self.guards = around
+        self.guards, self._guard = around
 
     def shape_of(self, expr: syntax.Expr, scope: Scope) -> Shape:
         """The shape that `input` or `expect` names."""

@@ -16,6 +16,13 @@ from specgen.source import Span
 Value: TypeAlias = "int | float | bool | str | tuple[Value, ...]"
 
 
+#: Values in a tuple. An option takes one for each axis, a shape four.
+LONGEST_TUPLE = 64
+
+#: Terms of a sum or a product that may be printed as it was written; a longer one is a mere number.
+LONGEST_CHAIN = 64
+
+
 class Wrong(Exception):  # noqa: N818 (a mistake in the spec, which the caller gives its place in a report)
     """An expression that has no value, and why."""
 
@@ -136,6 +143,9 @@ class Evaluator:
         return None
 
     def _tuple(self, expr: syntax.TupleOf) -> tuple[Any, ...]:
+        if len(expr.items) > LONGEST_TUPLE:
+            title = f"a tuple holds at most {LONGEST_TUPLE} values"
+            raise Wrong("too-large", title, expr.span, f"this has {len(expr.items):,}")
         values = tuple(map(self.value, expr.items))
         for item, value in zip(expr.items, values, strict=True):
             # Tuples of tuples would double in size with every `let`, and no option takes one.
@@ -151,11 +161,15 @@ class Evaluator:
             return all(values) if kind == "and" else any(values)
         if kind in _COMPARISONS:
             return self._compare(chain)
-        value = self.number(chain.first)
-        for sign, operand in chain.rest:
+        first = value = self.number(chain.first)
+        rest = [(sign, self.number(operand), operand) for sign, operand in chain.rest]
+        if long := len(rest) > LONGEST_CHAIN:
+            value = arithmetic.plain(value)
+        for sign, number, operand in rest:
             span = chain.first.span.to(operand.span)
-            value = _bounded(_arithmetic(sign, value, self.number(operand), operand), chain, span)
-        return value
+            right = arithmetic.plain(number) if long else number
+            value = _bounded(_arithmetic(sign, value, right, operand), chain, span)
+        return arithmetic.opaque(value, first, *(number for _, number, _ in rest)) if long else value
 
     def _compare(self, chain: syntax.Chain) -> bool:
         (sign, operand), *_ = chain.rest

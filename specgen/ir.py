@@ -26,6 +26,7 @@ from specgen import arithmetic
 from specgen.joins import JoinKind
 from specgen.layers import registry
 from specgen.layers.base import Call, Layer
+from specgen.limits import DEFAULT_LIMITS
 from specgen.shape import LARGEST_TOTAL, Shape, ShapeField
 
 if TYPE_CHECKING:
@@ -301,9 +302,13 @@ class Network(BaseModel):
     @model_validator(mode="after")
     def _same_gate(self, info: ValidationInfo) -> Network:
         """Whatever way a network comes in, its shapes are inferred: here, unless `elaborate` just did."""
-        if not (info.context or {}).get("inferred"):
+        context = info.context or {}
+        if not context.get("inferred"):
             from specgen.again import infer_again
 
+            limits = context.get("limits", DEFAULT_LIMITS)
+            if sum(1 for _ in walk(self.root)) > limits.layers:
+                raise ValueError(f"the network has more than {limits.layers:,} layers")
             self.__dict__["root"] = infer_again(self)
         return self
 

@@ -21,11 +21,11 @@ from specgen.source import Source, Span
 
 def defaults_of(kind: type[Layer], scope: Scope) -> dict[str, Given]:
     """The options that `default` gives a layer here."""
-    inherited = scope.defaults.get(kind.inherits_defaults or "", {})
+    inherited = scope.defaults(kind.inherits_defaults or "")
     known = options.option_names(kind)
     return {
         **{name: given for name, given in inherited.items() if name in known},
-        **scope.defaults.get(kind.word, {}),
+        **scope.defaults(kind.word),
     }
 
 

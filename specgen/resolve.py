@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections import ChainMap
+from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 from specgen import initialisation, options, syntax, vocabulary
 from specgen.diagnostics import Diagnostic, Label, listed
@@ -14,6 +15,8 @@ from specgen.layers import registry
 from specgen.layers.base import Layer
 from specgen.names import objection
 from specgen.source import Source, Span
+
+_T = TypeVar("_T")
 
 #: The most mistakes that are reported in one go.
 MOST = 20
@@ -116,7 +119,9 @@ class _Resolver:
         also = Label(first, "the first one is here", primary=False)
         self.problem("said-twice", f"{what} is said twice", span, "this is the second", also=also)
 
-    def _declare(self, name: syntax.Name, names: dict[str, Span], own: dict[str, Span], what: str) -> None:
+    def _declare(
+        self, name: syntax.Name, names: MutableMapping[str, Span], own: dict[str, Span], what: str
+    ) -> None:
         """Add a param, a `let` or an argument to the names in scope."""
         self._check_new(name, what, local=True)
         if name.text in own:
@@ -157,7 +162,7 @@ class _Resolver:
         *,
         top: bool = False,
     ) -> None:
-        names, blocks = dict(names), dict(blocks)
+        names, blocks = _inside(names), _inside(blocks)
         own: dict[str, Span] = {}
         labels: dict[str, Span] = {}
         own_blocks: dict[str, Span] = {}
@@ -198,7 +203,7 @@ class _Resolver:
                     self._body(inner, names, blocks)
                 case syntax.Repeat(turns=count, counter=index, body=inner):
                     self._expr(count, names)
-                    inside = dict(names)
+                    inside = _inside(names)
                     if index is not None:
                         self._declare(index, inside, {}, "let")
                     self._body(inner, inside, blocks)
@@ -236,7 +241,7 @@ class _Resolver:
         labels.setdefault(label.text, label.span)
         self.labels.setdefault(label.text, label.span)
 
-    def _default(self, default: syntax.Default, names: dict[str, Span], blocks: Mapping[str, Any]) -> None:
+    def _default(self, default: syntax.Default, names: Mapping[str, Span], blocks: Mapping[str, Any]) -> None:
         if default.layer.text in blocks:
             title = f"`default` is for layers, and `{default.layer.text}` is a block"
             self.problem(
@@ -257,7 +262,7 @@ class _Resolver:
                 return
         self._arguments(default.layer.text, layer, default.arguments, names)
 
-    def _init(self, init: syntax.Init, names: dict[str, Span]) -> None:
+    def _init(self, init: syntax.Init, names: Mapping[str, Span]) -> None:
         kinds = initialisation.kinds()
         if init.kind.text not in kinds:
             self._unknown(init.kind, "kind of layer", kinds)
@@ -301,15 +306,15 @@ class _Resolver:
     def _block(
         self,
         block: syntax.Block,
-        names: dict[str, Span],
-        blocks: dict[str, syntax.Block],
+        names: Mapping[str, Span],
+        blocks: MutableMapping[str, syntax.Block],
         own: dict[str, Span],
     ) -> None:
         self._check_new(block.name, "block")
         if block.name.text in own:
             self._twice(f"block `{block.name.text}`", block.name.span, own[block.name.text])
         own[block.name.text] = block.name.span
-        inside = dict(names)
+        inside = _inside(names)
         arguments: dict[str, Span] = {}
         optional: Span | None = None
         for name, default in block.arguments:
@@ -561,6 +566,12 @@ class _Resolver:
             name.text, word, layer, known, takes_value=takes_value, guess=not self.enough
         )
         self.problem("unknown-word", f"`{name.text}` means nothing to `{word}`", name.span, "", *help_)
+
+
+def _inside(names: Mapping[str, _T]) -> MutableMapping[str, _T]:
+    """The names inside more braces: what is added there does not come out."""
+    around = names.maps if isinstance(names, ChainMap) else [dict(names)]
+    return ChainMap({}, *around)
 
 
 def _block_names(body: syntax.Body) -> Iterator[syntax.Name]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from math import inf
+from typing import Any, NamedTuple
 
 from specgen import arithmetic, options, syntax
 from specgen.arithmetic import Symbol, is_number
@@ -26,40 +27,154 @@ class Given:
         trim = self.value if isinstance(self.value, options.TrimWord) else None
         value = trim.value if trim else self.value
         names = self.captured | arithmetic.names(value)
-        value = tuple(map(arithmetic.plain, value)) if isinstance(value, tuple) else arithmetic.plain(value)
+        value = _plain(value)
         return replace(self, value=replace(trim, value=value) if trim else value, captured=names)
-
-
-@dataclass
-class Scope:
-    """The names, the defaults and the blocks that hold between two braces."""
-
-    values: dict[str, Any] = field(default_factory=dict)
-    defaults: dict[str, dict[str, Given]] = field(default_factory=dict)
-    blocks: dict[str, Definition] = field(default_factory=dict)
-    #: The params that values from around a block depend on, by the values' names.
-    captured: dict[str, frozenset[str]] = field(default_factory=dict)
-
-    def inner(self) -> Scope:
-        """A scope inside this one: what it adds does not come out."""
-        return Scope(dict(self.values), dict(self.defaults), dict(self.blocks), dict(self.captured))
-
-    def as_module(self, arguments: Mapping[str, Any]) -> None:
-        """Make this the scope of a module: its arguments go by their names, all else is a plain value."""
-        for name, value in self.values.items():
-            self.captured[name] = self.captured.get(name, frozenset()) | arithmetic.names(value)
-            self.values[name] = arithmetic.plain(value)
-        for layer, given in self.defaults.items():
-            self.defaults[layer] = {name: one.as_captured() for name, one in given.items()}
-        for name, value in arguments.items():
-            self.captured.pop(name, None)
-            symbol = arithmetic.traced(arithmetic.plain(value), Symbol(name)) if is_number(value) else value
-            self.values[name] = symbol
 
 
 @dataclass(frozen=True)
 class Definition:
-    """A block and the scope it was written in."""
+    """A block, what held where it was written, and whether it is nothing but blocks in a row."""
 
     block: syntax.Block
     scope: Scope
+    is_chain: bool
+
+
+class Found(NamedTuple):
+    """What a name means, and the params that it depends on where it comes from around a block."""
+
+    value: Any
+    captured: frozenset[str]
+
+
+class Scope:
+    """The names, the defaults and the blocks that hold between two braces.
+
+    What holds outside is looked up there, as it was when this scope began: a block does not see what is
+    said below it. Beyond the arguments of a module, names mean nothing to the class that is emitted: what
+    comes from there is a plain value.
+    """
+
+    def __init__(self, outer: Scope | None = None, *, module: bool = False) -> None:
+        self._outer = outer
+        self._module = module
+        #: How much has been said here, and how much had been said outside when this scope began.
+        self._said = 0
+        self._seen = outer._said if outer is not None else 0
+        self._values: dict[str, tuple[int, Any]] = {}
+        self._defaults: dict[str, list[tuple[int, dict[str, Given]]]] = {}
+        self._blocks: dict[str, tuple[int, Definition]] = {}
+        self._names: frozenset[str] = frozenset()
+
+    def inner(self) -> Scope:
+        """A scope inside this one: what it adds does not come out."""
+        return Scope(self)
+
+    def module(self, arguments: Mapping[str, Any]) -> Scope:
+        """The scope of a module inside this one: its arguments go by their names."""
+        inside = Scope(self, module=True)
+        for name, value in arguments.items():
+            symbol = arithmetic.traced(arithmetic.plain(value), Symbol(name)) if is_number(value) else value
+            inside.declare(name, symbol)
+        return inside
+
+    def declare(self, name: str, value: Any) -> None:
+        """From here on, a name means a value."""
+        self._values[name] = self._next(), value
+        self._names |= arithmetic.names(value)
+
+    def default(self, layer: str, given: Mapping[str, Given]) -> None:
+        """From here on, a layer has these options where its line says nothing else."""
+        merged = {**self.defaults(layer), **given}
+        self._defaults.setdefault(layer, []).append((self._next(), merged))
+
+    def define(self, block: syntax.Block) -> None:
+        """From here on, there is a block."""
+        is_chain = _is_chain(block, self.block)
+        self._blocks[block.name.text] = self._next(), Definition(block, self.inner(), is_chain)
+
+    def _next(self) -> int:
+        self._said += 1
+        return self._said
+
+    def find(self, name: str) -> Found | None:
+        """What a name means here."""
+        for scope, seen, modules in self._outwards():
+            said, value = scope._values.get(name, _NEVER)
+            if said <= seen:
+                return Found(_plain(value), arithmetic.names(value)) if modules else Found(value, frozenset())
+        return None
+
+    def defaults(self, layer: str) -> Mapping[str, Given]:
+        """The options that a layer has here where its line says nothing else."""
+        for scope, seen, modules in self._outwards():
+            for said, given in reversed(scope._defaults.get(layer, ())):
+                if said <= seen:
+                    return {name: one.as_captured() for name, one in given.items()} if modules else given
+        return {}
+
+    def block(self, name: str) -> Definition | None:
+        """The block of a name."""
+        for scope, seen, _ in self._outwards():
+            said, definition = scope._blocks.get(name, _NEVER)
+            if said <= seen:
+                return definition
+        return None
+
+    def names(self) -> frozenset[str]:
+        """The arguments that the values in this module depend on."""
+        found: frozenset[str] = frozenset()
+        for scope, _, modules in self._outwards():
+            if modules:
+                break
+            found |= scope._names
+        return found
+
+    def _outwards(self) -> Iterator[tuple[Scope, int, int]]:
+        """This scope and those around it: how much of each is seen, and how many modules are between."""
+        scope: Scope | None = self
+        seen, modules = self._said, 0
+        while scope is not None:
+            yield scope, seen, modules
+            modules += scope._module
+            scope, seen = scope._outer, scope._seen
+
+
+#: When something is said that never is.
+_NEVER: tuple[float, Any] = (inf, None)
+
+
+def _plain(value: Any) -> Any:
+    return tuple(map(arithmetic.plain, value)) if isinstance(value, tuple) else arithmetic.plain(value)
+
+
+#: Statements that a block may hold and still be a chain.
+_SILENT = (syntax.Let, syntax.Default, syntax.Expect)
+
+
+def _is_chain(block: syntax.Block, known: Callable[[str], object]) -> bool:
+    """Whether a block is nothing but blocks one behind the other: it becomes an `nn.Sequential`.
+
+    `known` finds a block by its name.
+    """
+    return _in_a_row(block.body, known) and _uses(block.body)
+
+
+def _in_a_row(body: syntax.Body, known: Callable[[str], object]) -> bool:
+    for statement in body.statements:
+        match statement:
+            case syntax.Apply(word=word) if known(word.text) is not None:
+                pass
+            case syntax.Repeat(body=inner) if _in_a_row(inner, known):
+                pass
+            case syntax.If(cases=cases, otherwise=otherwise):
+                bodies = [inner for _, inner in cases] + ([otherwise] if otherwise else [])
+                if not all(_in_a_row(inner, known) for inner in bodies):
+                    return False
+            case _ if not isinstance(statement, _SILENT):
+                return False
+    return True
+
+
+def _uses(body: syntax.Body) -> bool:
+    return any(not isinstance(statement, _SILENT) for statement in body.statements)

@@ -94,16 +94,35 @@ def read_bytes(path: str | os.PathLike[str], limit: int) -> bytes:
     """What a regular file holds, or standard input for `-`; raises `ReadError`.
 
     At most `limit + 1` bytes are read; the caller reports a text that is too long. A FIFO, a device
-    or a directory is refused before it is opened, so nothing can hang.
+    or a directory is refused before it is opened, and a file that keeps its reader waiting when it is
+    read, so nothing can hang.
     """
     name = os.fspath(path)
     if name == "-":
-        return sys.stdin.buffer.read(limit + 1)
+        return _read_standard_input(limit)
     try:
         if not stat.S_ISREG(os.stat(name).st_mode):
             raise ReadError("not a regular file")
-        with open(name, "rb") as file:
-            return file.read(limit + 1)
+        # Between the two looks, another file may have come by that name: opening it must not wait either.
+        handle = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        with open(handle, "rb") as file:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise ReadError("not a regular file")
+            data: bytes | None = file.read(limit + 1)
+    except OSError as error:
+        raise ReadError(reason(error)) from None
+    except ValueError:
+        raise ReadError("no file has such a name") from None
+    if data is None:
+        raise ReadError("there is nothing to read yet")
+    return data
+
+
+def _read_standard_input(limit: int) -> bytes:
+    if sys.stdin is None:
+        raise ReadError("standard input is closed")
+    try:
+        return sys.stdin.buffer.read(limit + 1)
     except OSError as error:
         raise ReadError(reason(error)) from None
 
@@ -112,39 +131,46 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     """Write a file whole or not at all: beside it first, then renamed over it.
 
     Raises `OSError` as the file system does. A symbolic link is followed; anything that exists and is
-    not a regular file is refused.
+    not a regular file that may be written is refused. Who is interrupted leaves the old file, and at
+    worst one beside it whose name begins with `.specgen-`.
     """
     write_bytes(path, text.encode())
 
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     """`write_text` for bytes."""
-    import tempfile  # it takes longer to import than most specs to check
-
     target = os.path.realpath(path)
-    mode = 0o666 & ~_umask()
-    if os.path.exists(target):
-        found = os.stat(target).st_mode
-        if not stat.S_ISREG(found):
-            raise OSError("not a regular file")
-        mode = stat.S_IMODE(found)
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".specgen-")
+    mode = _mode_of(target)
+    temporary = os.path.join(os.path.dirname(target), f".specgen-{os.urandom(8).hex()}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    # A new file gets what the umask leaves of this mode.
+    handle = os.open(temporary, flags, 0o666)
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, mode)
+        if mode is not None:
+            os.chmod(temporary, mode)
         os.replace(temporary, target)
     except BaseException:
         os.unlink(temporary)
         raise
 
 
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
+def _mode_of(path: str) -> int | None:
+    """The mode of a file that may be written over; `None` where there is none."""
+    try:
+        found = os.stat(path).st_mode
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(found):
+        raise OSError("it is a directory")
+    if not stat.S_ISREG(found):
+        raise OSError("not a regular file")
+    if not os.access(path, os.W_OK):
+        raise OSError("the file is read-only")
+    return stat.S_IMODE(found)
 
 
 def reason(error: OSError) -> str:

@@ -150,7 +150,7 @@ TOO_MUCH = {
     ),
     "digits": (INPUT + f"conv {'9' * 100_000}", "number-too-large"),
     "letters": (INPUT + f"conv {'n' * 100_000}", "name-too-long"),
-    "sizes": (f"input {'x'.join('1' * 50_000)}", "not-a-shape"),
+    "sizes": (f"input {'x'.join('1' * 50_000)}", "too-large"),
     "values": ("input 2147483647x2147483647x2147483647", "too-large"),
     "unknown names": (
         "".join(f"param foo{i} = 3\n" for i in range(5000)) + "".join(f"conv fao{i}\n" for i in range(5000)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from specgen.python_ast import parse_module
 
@@ -25,12 +26,20 @@ _FORBIDDEN = frozenset(
 )
 
 
+#: The line that an emitted file begins with. With the empty one behind it, no other text is where Python
+#: looks for the declaration of an encoding.
+_FIRST_LINE = re.compile(r'"""[A-Za-z_][A-Za-z0-9_]*: [0-9]+( × [0-9]+)* to [0-9]+( × [0-9]+)*\.')
+
+
 class EmissionError(Exception):
     """Emitted source that does not pass its own check: a defect of specgen, never of a spec."""
 
 
 def check_source(text: str) -> None:
     """Raise `EmissionError` unless the text is Python made of known parts only."""
+    first, second, *_ = [*text.split("\n"), ""]
+    if not (_FIRST_LINE.fullmatch(first) and not second):
+        raise EmissionError("it does not begin with its title and an empty line")
     try:
         compile(text, "<emitted>", "exec", dont_inherit=True)
         tree = parse_module(text)

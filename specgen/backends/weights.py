@@ -6,15 +6,15 @@ import hashlib
 import json
 import os
 import re
+import zipfile
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from specgen import resources
-from specgen.source import printable
+from specgen.source import ReadError, printable, read_bytes
 
 
 class WeightsError(Exception):
@@ -36,15 +36,17 @@ def read_weights(
     `name` is the network's. Where that is a shipped one whose keys are not torchvision's, the keys of
     torchvision's checkpoint are understood too. As in PyTorch, `num_batches_tracked` may be missing.
     """
-    state = dict(weights if isinstance(weights, Mapping) else _read(Path(weights)))
+    state = dict(weights if isinstance(weights, Mapping) else _read(weights))
     wanted = model.state_dict()
-    if not wanted.keys() <= state.keys():
+    if not wanted.keys() <= state.keys() and not any(map(_odd, state.values())):
         state = _from_torchvision(state, wanted, name) or state
     lines = [f"missing: {key}" for key in wanted if key not in state and not key.endswith(_COUNT)]
-    lines += [f"not in the network: {printable(str(key))}" for key in state if key not in wanted]
+    lines += [f"not in the network: {_shown(key)}" for key in state if key not in wanted]
     for key, tensor in wanted.items():
         found = state.get(key)
-        if found is not None and tuple(found.shape) != tuple(tensor.shape):
+        if found is not None and (why := _odd(found)):
+            lines.append(f"{key}: {why}")
+        elif found is not None and tuple(found.shape) != tuple(tensor.shape):
             lines.append(f"{key}: {_sizes(found)} in the file, {_sizes(tensor)} in the network")
     if lines:
         shown = lines[:20] + ([f"and {len(lines) - 20} more"] if len(lines) > 20 else [])
@@ -53,9 +55,12 @@ def read_weights(
     state = {**counts, **state}
     if place is not None:
         state = _own(state, wanted, place, copy=isinstance(weights, Mapping))
-    taken = {key for key, tensor in wanted.items() if tensor.is_meta}
-    model.load_state_dict({key: state[key] for key in wanted if key in taken}, strict=False, assign=True)
-    model.load_state_dict({key: state[key] for key in wanted if key not in taken}, strict=False)
+    try:
+        taken = {key for key, tensor in wanted.items() if tensor.is_meta}
+        model.load_state_dict({key: state[key] for key in wanted if key in taken}, strict=False, assign=True)
+        model.load_state_dict({key: state[key] for key in wanted if key not in taken}, strict=False)
+    except RuntimeError as error:
+        raise WeightsError(f"PyTorch does not take the weights: {printable(str(error))}") from None
 
 
 def _own(
@@ -138,21 +143,22 @@ def pair(
 # --- files ---------------------------------------------------------------------------------------
 
 
-def _read(path: Path) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
+def _read(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """The tensors of a file by name. Nothing in it is run, and no more is allocated than it is long."""
     from safetensors.torch import load_file
 
     try:
-        with path.open("rb") as file:
-            start = file.read(9)
-    except OSError as error:
-        raise WeightsError(f"cannot read the weights: {(error.strerror or str(error)).lower()}") from None
+        start = read_bytes(path, 8)
+    except ReadError as error:
+        raise WeightsError(f"cannot read the weights: {error}") from None
     try:
         state: Any = load_file(path) if start[8:9] == b"{" else _load_checkpoint(path, start)
-    except (SafetensorError, Exception) as error:
-        reason = str(error).strip().split("\n")[0][:200] or type(error).__name__
+    except WeightsError:
+        raise
+    except Exception as error:
+        why = str(error).strip().split("\n")[0][:200] or type(error).__name__
         raise WeightsError(
-            f"neither safetensors nor a checkpoint of plain tensors: {printable(reason)}"
+            f"neither safetensors nor a checkpoint of plain tensors: {printable(why)}"
         ) from None
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
@@ -161,9 +167,36 @@ def _read(path: Path) -> dict[str, Tensor]:
     return state
 
 
-def _load_checkpoint(path: Path, start: bytes) -> Any:
+def _load_checkpoint(path: str | os.PathLike[str], start: bytes) -> Any:
     """What `torch.save` wrote; the files of its newer kind, which are archives, are mapped."""
+    _refuse_compressed(path)
     return torch.load(path, "cpu", weights_only=True, mmap=start.startswith(b"PK"))
+
+
+def _refuse_compressed(path: str | os.PathLike[str]) -> None:
+    """`torch.save` compresses nothing: an archive whose parts are longer than itself is not one of its."""
+    if not zipfile.is_zipfile(path):
+        return
+    with zipfile.ZipFile(path) as archive:
+        if sum(part.file_size for part in archive.infolist()) > os.path.getsize(path):
+            raise WeightsError("the file is an archive whose parts are longer than itself")
+
+
+def _odd(tensor: object) -> str:
+    """Why something is no plain tensor of values; empty where it is one."""
+    if not isinstance(tensor, Tensor):
+        return f"a {type(tensor).__name__} and no tensor"
+    if tensor.is_meta:
+        return "a tensor without values"
+    if tensor.is_quantized or tensor.is_complex() or tensor.layout is not torch.strided:
+        kind = "quantized" if tensor.is_quantized else "complex" if tensor.is_complex() else "sparse"
+        return f"a {kind} tensor"
+    return ""
+
+
+def _shown(key: object) -> str:
+    text = str(key)
+    return printable(text if len(text) <= 100 else f"{text[:100]}…")
 
 
 def save_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:

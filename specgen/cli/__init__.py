@@ -9,13 +9,14 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 
 import click
 
 import specgen
 from specgen.cli.console import DEFECT, INTERRUPTED, OK, USAGE, Stop, say
-from specgen.source import printable
+from specgen.source import printable, reason
 
 #: The commands, and where each is: its module in this package, and its name there.
 COMMANDS = {
@@ -70,15 +71,24 @@ def _run(arguments: Sequence[str] | None) -> int:
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output has enough. Python would complain again when it closes the stream.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()  # whoever read it has enough
         return OK
+    except OSError as error:
+        _drop_output()
+        say(f"error: cannot write the output: {printable(reason(error))}")
+        return USAGE
     except Exception as error:
         if os.environ.get("SPECGEN_DEBUG"):
             raise
         where = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
         say(f"internal error: {printable(where)}\nthis is a defect of specgen; SPECGEN_DEBUG=1 shows where")
         return DEFECT
+
+
+def _drop_output() -> None:
+    """Give up standard output: Python would complain again when it closes the stream."""
+    with suppress(OSError, ValueError):  # a stream in memory has no number
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Commands(click.Group):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -66,6 +67,13 @@ def or_stdin(spec: str | None) -> str:
             "name a spec: a file, a shipped name (see `specgen list`), or - for standard input"
         )
     return "-"
+
+
+def refuse_overwriting(option: str, path: str, what: str, other: str | None) -> None:
+    """Stop where an option names the file that is read, by this or another name."""
+    found = other is not None and other != "-" and os.path.exists(path) and os.path.exists(other)
+    if found and os.path.samefile(path, other or ""):
+        raise click.UsageError(f"{option} would overwrite {what}")
 
 
 def network_of(

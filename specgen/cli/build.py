@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import click
 
-from specgen.cli.arguments import network_of, or_stdin, spec_argument, spec_options
+from specgen.cli.arguments import network_of, or_stdin, refuse_overwriting, spec_argument, spec_options
 from specgen.cli.console import USAGE, Stop, figures, print_json
 from specgen.source import printable, reason
 
@@ -39,7 +39,11 @@ def build(
     optimize: str | None,
 ) -> None:  # fmt: skip
     """Build the network, run it once, and compare every layer's real output with the inferred one."""
-    network = network_of(or_stdin(spec), pairs, shape, variant, as_json)
+    spec = or_stdin(spec)
+    if save is not None:
+        refuse_overwriting("--save", save, "the spec", spec)
+        refuse_overwriting("--save", save, "the weights that it reads", weights)
+    network = network_of(spec, pairs, shape, variant, as_json)
     gc.enable()
     import torch
 

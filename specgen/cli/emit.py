@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import click
 
-from specgen.cli.arguments import network_of, or_stdin, spec_argument, spec_options
+from specgen.cli.arguments import network_of, or_stdin, refuse_overwriting, spec_argument, spec_options
 from specgen.cli.console import USAGE, WRONG, Stop, print_json
-from specgen.source import printable, reason
+from specgen.source import ReadError, printable, read_bytes, reason
 
 
 @click.command()
@@ -37,14 +37,8 @@ def emit(
     spec = or_stdin(spec)
     if check and out == "-":
         raise click.UsageError("--check needs the file to check: --out FILE")
-    if (
-        out != "-"
-        and spec != "-"
-        and os.path.exists(spec)
-        and os.path.exists(out)
-        and os.path.samefile(spec, out)
-    ):
-        raise click.UsageError("--out would overwrite the spec itself")
+    if out != "-":
+        refuse_overwriting("--out", out, "the spec", spec)
     network = network_of(spec, pairs, shape, variant, as_json)
     text = network.emit(optimize=optimize)
     if check:
@@ -67,13 +61,12 @@ def _check_file(path: str, text: str) -> None:
     """Stop unless a file holds the text; the difference is printed."""
     from difflib import unified_diff
 
+    if not os.path.exists(path):
+        raise Stop(WRONG, f"{printable(path)} does not exist; `specgen emit … --out` writes it")
     try:
-        with open(path, "rb") as file:
-            found = file.read(16 * 1024 * 1024)
-    except FileNotFoundError:
-        raise Stop(WRONG, f"{printable(path)} does not exist; `specgen emit … --out` writes it") from None
-    except OSError as error:
-        raise Stop(USAGE, f"error: cannot read {printable(path)}: {reason(error)}") from None
+        found = read_bytes(path, 16 * 1024 * 1024)
+    except ReadError as error:
+        raise Stop(USAGE, f"error: cannot read {printable(path)}: {error}") from None
     if found == text.encode():
         return
     old, new = found.decode("utf-8", "backslashreplace").splitlines(), text.splitlines()

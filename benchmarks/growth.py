@@ -1,0 +1,72 @@
+"""What checking a spec costs as it grows to its limit: `python -m benchmarks.growth [NAME…]`.
+
+For each bait of `tests/baits.py`, at half of its largest size and at that: CPU seconds, and the memory on
+top of what the imports take, each in a process of its own without garbage collection, as `specgen check`
+runs. With `--emit`, what emitting costs on top of checking.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import resource
+import sys
+import time
+import warnings
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+from baits import BAITS
+
+import specgen
+
+
+def cost(text: str, *, emitting: bool) -> tuple[float, float, str]:
+    """CPU seconds, MB, and the code of what is said about the text, in a process of its own."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        began = time.process_time()
+        code = ""
+        try:
+            network = specgen.compile(text=text)
+            if emitting:
+                began = time.process_time()
+                network.emit()
+        except specgen.SpecError as error:
+            code = error.diagnostics[0].code
+            str(error)
+        took = time.process_time() - began
+        more = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+        os.write(writer, json.dumps([took, more, code]).encode())
+        os._exit(0)
+    os.close(writer)
+    with open(reader, "rb") as answer:
+        took, more, code = json.loads(answer.read())
+    os.waitpid(child, 0)
+    return took, more, code
+
+
+def main(arguments: list[str]) -> None:
+    emitting = "--emit" in arguments
+    asked = [name for name in arguments if not name.startswith("-")]
+    warnings.simplefilter("ignore")
+    gc.disable()
+    specgen.compile("resnet50").emit()
+    print("| bait | size | KiB | s at half | s | ratio | MB |\n| --- | --: | --: | --: | --: | --: | --: |")
+    for name, bait in BAITS.items():
+        if asked and name not in asked:
+            continue
+        text = bait.spec(bait.most)
+        half = min(cost(bait.spec(bait.most // 2), emitting=emitting) for _ in range(3))[0]
+        took, more, _ = min(cost(text, emitting=emitting) for _ in range(3))
+        ratio = took / max(half, 1e-3)
+        row = f"| {name} | {bait.most:,} | {len(text) // 1024} | {half:.2f} | {took:.2f} | {ratio:.1f} |"
+        print(f"{row} {more:.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,224 @@
+"""Files that are read and written: whole or not at all, and nothing that keeps a reader waiting."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import specgen
+from specgen.backends.guard import EmissionError, check_source
+from specgen.cli import main
+from specgen.source import write_bytes
+
+TINY = "input 1x28x28\nconv 5 k=5 p=0\nM\n"
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    path = tmp_path / "net.spec"
+    path.write_text(TINY)
+    return path
+
+
+def shell(command: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """A shell command in which `specgen` is this one."""
+    path = {"PYTHONPATH": str(Path(__file__).parent.parent)}
+    command = command.replace("specgen", f"{sys.executable} -m specgen")
+    return subprocess.run(
+        command, shell=True, capture_output=True, env={**os.environ, **path, **environment}, timeout=60
+    )
+
+
+@pytest.mark.parametrize(
+    "path", ["/dev/zero", "/dev/null", "/dev", "", "a\nb", "/proc/self/mem", "\udcff.spec"]
+)
+def test_what_is_no_spec_is_refused_in_one_line(path: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", path]) == 2
+    err = capsys.readouterr().err
+    assert len(err.splitlines()) <= 3 and err.replace("\n", "").isprintable()
+
+
+def test_standard_input_is_read_as_far_as_the_limit() -> None:
+    for command in ("specgen check - < /dev/zero", "specgen check < /dev/zero"):
+        assert shell(command).returncode == 1
+    result = shell("specgen check - <&-")
+    assert result.returncode == 2 and b"internal" not in result.stderr
+
+
+def test_a_full_disk_leaves_the_old_file(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tiny.with_name("net.py")
+    out.write_text("mine\n")
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("specgen.source.os.fsync", full)
+    assert main(["emit", str(tiny), "--out", str(out)]) == 2
+    assert out.read_text() == "mine\n"
+    assert sorted(path.name for path in tiny.parent.iterdir()) == ["net.py", "net.spec"]
+
+
+def test_output_that_cannot_be_written_is_one_line() -> None:
+    result = shell("specgen emit vgg11 > /dev/full")
+    assert result.returncode == 2
+    assert result.stderr == b"error: cannot write the output: no space left on device\n"
+
+
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_the_spec_is_not_written_over_by_another_name(tiny: Path, link: object) -> None:
+    other = tiny.with_name("other.py")
+    link(tiny, other)  # type: ignore[operator]
+    assert main(["emit", str(tiny), "--out", str(other)]) == 2
+    assert main(["build", str(tiny), "--save", str(other)]) == 2
+    assert tiny.read_text() == TINY
+
+
+def test_links_are_followed_and_what_is_no_file_is_refused(tiny: Path) -> None:
+    target, link = tiny.with_name("target.py"), tiny.with_name("link.py")
+    link.symlink_to(target)
+    assert main(["emit", str(tiny), "--out", str(link)]) == 0
+    assert link.is_symlink() and target.exists()
+    for place in ("/dev/null", "/dev/full", str(tiny.parent)):
+        assert main(["emit", str(tiny), "--out", place]) == 2
+        assert main(["build", str(tiny), "--save", place]) == 2
+
+
+def test_a_new_file_has_the_mode_that_the_umask_leaves(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write_bytes(tmp_path / "new", b"")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "new").stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is read-only to root")
+def test_a_read_only_file_is_refused(tiny: Path) -> None:
+    out = tiny.with_name("net.py")
+    out.write_text("mine\n")
+    out.chmod(0o444)
+    assert main(["emit", str(tiny), "--out", str(out)]) == 2
+    assert out.read_text() == "mine\n"
+
+
+# --- what is emitted ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "tampered",
+    [
+        "# coding: utf-7\n",
+        '"""Net: 3 to 3.\n# coding: utf-7\n"""\n',
+        "import os\n",
+        '"""Net: 3 to 3.\n\n"""\nimport os\n',
+        '"""Net: 3 to 3.\n\n"""\nfrom os import system\n',
+        '"""Net: 3 to 3.\n\n"""\neval("1")\n',
+        '"""Net: 3 to 3.\n\n"""\nx = ().__class__\n',
+        '"""Net: 3 to 3.\n\n"""\nimport torch\ntorch.load("x")\n',
+        '"""Net: 3 to 3.\n\n"""\nx = lambda: 1\n',
+        '"""Net: 3 to 3.\n\n"""\nclass A(\n',
+    ],
+)
+def test_emitted_text_that_was_tampered_with_is_not_written(
+    tampered: str, tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(EmissionError):
+        check_source(tampered)
+
+    class Template:
+        def render(self, **values: object) -> str:
+            return tampered if "title" in values else ""
+
+    monkeypatch.setattr("specgen.backends.python._template", lambda name: Template())
+    out = tiny.with_name("net.py")
+    assert main(["emit", str(tiny), "--out", str(out)]) == 70
+    assert "internal error: EmissionError: it " in capsys.readouterr().err
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [
+        {"PYTHONHASHSEED": "1"},
+        {"PYTHONHASHSEED": "2", "LC_ALL": "C", "PYTHONUTF8": "0", "TZ": "Asia/Tokyo"},
+        {"PYTHONOPTIMIZE": "2"},
+    ],
+)
+def test_the_same_bytes_come_out_everywhere(environment: dict[str, str]) -> None:
+    result = shell("cd / && specgen emit resnet18", **environment)
+    assert result.stdout.decode() == specgen.compile("resnet18").emit()
+    checked = shell("specgen check vgg11 --json", **environment)
+    assert json.loads(checked.stdout)[0]["ok"]
+
+
+def test_threads_do_not_disturb_each_other() -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    names = ["resnet18", "vgg11", "squeezenet1_1", "unet", "tiny28"] * 3
+    alone = {name: specgen.compile(name).emit() for name in set(names)}
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda name: specgen.compile(name).emit(), names)) == [alone[n] for n in names]
+
+
+# --- weights -----------------------------------------------------------------------------------------
+
+
+def _header(text: str, data: bytes = b"", length: int | None = None) -> bytes:
+    return (len(text) if length is None else length).to_bytes(8, "little") + text.encode() + data
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        _header("{}", length=2**62),
+        _header('{"0.weight":{"dtype":"F32","shape":[5],"data_offsets":[0,999]}}', b"\0" * 20),
+        _header('{"0.weight":{"dtype":"F99","shape":[5],"data_offsets":[0,20]}}', b"\0" * 20),
+        _header('{"0.weight":{"dtype":"F32","shape":[-5],"data_offsets":[0,20]}}', b"\0" * 20),
+        _header(
+            '{"0.weight":{"dtype":"F32","shape":[9223372036854775807],"data_offsets":[0,20]}}', b"\0" * 20
+        ),
+        _header('{"0.weight":', length=400),
+        _header("{}"),
+        b"PK\x03\x04" + b"\0" * 40,
+    ],
+)
+def test_malformed_weights_are_one_kind_of_error(content: bytes, tmp_path: Path) -> None:
+    file = tmp_path / "weights"
+    file.write_bytes(content)
+    with pytest.raises(specgen.WeightsError):
+        specgen.load("tiny28", weights=file)
+
+
+def test_weights_of_odd_kinds_are_refused(tmp_path: Path) -> None:
+    import torch
+
+    good = specgen.load("tiny28").state_dict()
+    for odd in (
+        good["0.weight"].to("meta"),
+        good["0.weight"].to_sparse(),
+        good["0.weight"].to(torch.cfloat),
+        3,
+    ):
+        with pytest.raises(specgen.WeightsError, match=r"0\.weight: a "):
+            specgen.load("tiny28", weights={**good, "0.weight": odd})
+    for odd_file in ([1, 2], {"a": {"b": good["0.bias"]}}, good["0.bias"]):
+        torch.save(odd_file, tmp_path / "odd.pt")
+        with pytest.raises(specgen.WeightsError, match="no table of tensors"):
+            specgen.load("tiny28", weights=tmp_path / "odd.pt")
+    for place in ("/dev/zero", str(tmp_path), "a\0b"):
+        with pytest.raises(specgen.WeightsError, match="cannot read"):
+            specgen.load("tiny28", weights=place)
+
+
+def test_foreign_keys_are_printed_safely_and_in_part() -> None:
+    good = specgen.load("tiny28").state_dict()
+    foreign = {"\x1b[31m\u202e" + "k" * 9999: good["0.bias"]}
+    with pytest.raises(specgen.WeightsError) as caught:
+        specgen.load("tiny28", weights={**good, **foreign})
+    assert str(caught.value).replace("\n", "").isprintable() and len(str(caught.value)) < 300

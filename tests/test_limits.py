@@ -1,0 +1,165 @@
+"""The limits of the language, at the edge and on every way in; and what a text within them costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from baits import BAITS, INPUT
+
+import specgen
+from specgen import conditions
+from specgen.cli import main
+from specgen.compiler import as_value
+from specgen.evaluation import Evaluation
+from specgen.expressions import LONGEST_TUPLE
+from specgen.limits import Limits
+from specgen.parser import LONGEST_NAME
+
+
+def said(text: str, **asked: object) -> str:
+    """The code of what is said about a spec; nothing where it is right."""
+    try:
+        specgen.compile(text=text, **asked)  # type: ignore[arg-type]
+    except specgen.SpecError as error:
+        return error.diagnostics[0].code
+    return ""
+
+
+#: A spec with one more of something with each number, the last number that is right, and what is said then.
+EDGES: dict[str, tuple[Callable[[int], str], int, str]] = {
+    "bytes": (lambda n: INPUT + "#" * (n - len(INPUT)), 256 * 1024, "too-large"),
+    "wide characters": (lambda n: INPUT + "#é" + "x" * (n - len(INPUT) - 3), 256 * 1024, "too-large"),
+    "words": (lambda n: INPUT + ";" * (n - 3), 50_000, "too-large"),
+    "braces": (lambda n: INPUT + "if true {" * n + "}" * n, 32, "too-deep"),
+    "parentheses": (lambda n: INPUT + f"conv {'(' * n}8{')' * n}", 32, "too-deep"),
+    "both": (lambda n: INPUT + "add {" * (n - 2) + f"conv ((4)){'}' * (n - 2)}", 32, "too-deep"),
+    "layers": (lambda n: INPUT + f"repeat {n} {{ relu }}", 10_000, "too-many-layers"),
+    "layers line by line": (lambda n: INPUT + "relu\n" * n, 10_000, "too-many-layers"),
+    "a size": (lambda n: f"input {n}", 2**31 - 1, "not-a-shape"),
+    "a size on the way": (lambda n: f"input 1x8\nconv {n} k=1 linear", 2**31 - 1, "wrong-value"),
+    "a number": (lambda n: INPUT + f"let a = {n}", 2**63 - 1, "number-too-large"),
+    "a name": (lambda n: INPUT + f"let {'a' * n} = 1", LONGEST_NAME, "name-too-long"),
+    "digits": (lambda n: INPUT + f"let a = {'0' * n}", 40, "number-too-large"),
+    "a tuple": (lambda n: INPUT + f"let a = ({'1, ' * n})", LONGEST_TUPLE, "too-large"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", EDGES)
+def test_each_limit_at_its_edge(what: str) -> None:
+    spec, most, code = EDGES[what]
+    found = [said(spec(number)) for number in (most - 1, most, most + 1)]
+    if what == "bytes":  # comments alone
+        assert len(spec(most)) == most
+    assert found == ["", "", code]
+
+
+def test_totals_stay_below_two_to_the_63() -> None:
+    assert said("input 2x2147483647x2147483647") == ""
+    assert said("input 3x2147483647x2147483647") == "too-large"
+    widest = "conv 2147483647 k=1 linear nobias\n"
+    assert said("input 2147483647x1\n" + 2 * widest) == ""
+    assert said("input 2147483647x1\n" + 3 * widest) == "too-large"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "repeat 1000000 { repeat 1000000 { relu } }",
+        "add { repeat 1000000 { repeat 1000000 { relu } } | id }",
+        "block b(n) { repeat n { repeat n { relu } } }\nb 1000000",
+        "block b(n=1000000) { repeat n { repeat n { relu } } }\nb",
+        "g: { repeat 1000000 { repeat 1000000 { relu } } }",
+        "residual { repeat 1000000 { repeat 1000000 { relu } } }",
+        "let n = 1000000 * 1000000\nrepeat n { relu }",
+    ],
+)
+def test_layers_are_counted_before_they_are_made(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    monkeypatch.setattr("specgen.elaborate.make", lambda *arguments, **keywords: made.append(1))
+    assert said(INPUT + text) == "too-many-layers"
+    assert not made
+
+
+def test_settings_and_variants_are_counted_too(
+    tmp_path: object, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "param n = 1\nvariant Huge n=1000000\n" + INPUT + "repeat n { repeat n { relu } }"
+    assert said(text, n=1_000_000) == "too-many-layers"
+    assert said(text, variant="huge") == "too-many-layers"
+    assert said(text, n=2**63) == "wrong-value"
+    assert said(text, n=-(2**63)) == "wrong-value"
+    assert said(text, n=tuple(range(LONGEST_TUPLE + 1))) == "wrong-value"
+    assert said(text, n="a" * (LONGEST_NAME + 1)) == "wrong-value"
+    assert said(text, n=((1,),)) == "wrong-value"
+
+
+@pytest.mark.parametrize("value", ["9" * 41, "(" * 33 + "1" + ")" * 33, "1" * 300_000, "9223372036854775808"])
+def test_values_from_outside_have_the_limits_of_the_language(value: str) -> None:
+    with pytest.raises(specgen.SpecError):
+        as_value(value)
+    assert main(["check", "vgg11", "--set", f"num_classes={value}"]) == 1
+    assert main(["check", "vgg11", "--input", value]) == 1
+
+
+def test_shapes_from_outside_have_the_limits_of_the_language() -> None:
+    assert said("relu", input=(2**31 - 1, 2**31 - 1, 2)) == ""
+    assert said("relu", input=(2**31 - 1, 2**31 - 1, 3)) == "too-large"
+    assert said("relu", input="2147483648") == "not-a-shape"
+    assert said("relu", input=specgen.Shape(2**31 - 1, (2**31 - 1, 3))) == "too-large"
+
+
+def test_only_the_caller_raises_limits() -> None:
+    text = INPUT + "add {" * 40 + "|}" * 40
+    assert said(text) == "too-deep"
+    assert said(text, limits=Limits(depth=80)) == ""
+    assert said(INPUT + "relu\n" * 4, limits=Limits(layers=3)) == "too-many-layers"
+    assert said(INPUT, limits=Limits(source=3)) == "too-large"
+    assert said(INPUT + "relu;relu;relu", limits=Limits(tokens=4)) == "too-large"
+
+
+# --- what a text within the limits costs -------------------------------------------------------------
+
+SIZE = 60
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, bait in BAITS.items() if bait.most >= 2 * SIZE and bait.code != "name-too-long"]
+)
+def test_twice_the_input_is_twice_the_steps(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the walk counts, and how much text conditions are worked out from, grow with the text."""
+    counts = []
+    conditions._parsed.cache_clear()
+    for size in (SIZE, 2 * SIZE):
+        spent = [0]
+
+        def spend(self: Evaluation, span: object, steps: int, spent: list[int] = spent) -> None:
+            spent[0] += steps
+
+        monkeypatch.setattr(Evaluation, "spend", spend)
+        bait = BAITS[name]
+        code = said(bait.spec(size))
+        assert code in ("", bait.code)
+        counts.append(spent[0])
+    product = ("arguments and uses",)  # each use gives every argument: the steps end it
+    assert counts[1] <= 2.3 * counts[0] + 50 or name in product
+
+
+def test_json_has_the_limit_of_layers() -> None:
+    text = specgen.compile(text=INPUT + "repeat 4 { relu }").model_dump_json()
+    few = {"limits": Limits(layers=3)}
+    with pytest.raises(ValueError, match="more than 3 layers"):
+        specgen.Network.model_validate_json(text, context=few)
+    assert len(specgen.Network.model_validate_json(text, context={"limits": Limits(layers=4)}).layers) == 4
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"root":' * 100_000, '{"name": ' + "9" * 100_000, "1e999"])
+def test_json_that_is_too_much_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):
+        specgen.Network.model_validate_json(text)
+
+
+@pytest.mark.parametrize("name", ["nested groups", "nested adds", "nested residuals", "blocks of blocks"])
+def test_deep_networks_are_emitted_and_come_back(name: str) -> None:
+    network = specgen.compile(text=BAITS[name].spec(1))
+    compile(network.emit(), "emitted", "exec")
