@@ -161,15 +161,23 @@ class Evaluator:
             return all(values) if kind == "and" else any(values)
         if kind in _COMPARISONS:
             return self._compare(chain)
-        first = value = self.number(chain.first)
-        rest = [(sign, self.number(operand), operand) for sign, operand in chain.rest]
-        if long := len(rest) > LONGEST_CHAIN:
-            value = arithmetic.plain(value)
-        for sign, number, operand in rest:
-            span = chain.first.span.to(operand.span)
-            right = arithmetic.plain(number) if long else number
-            value = _bounded(_arithmetic(sign, value, right, operand), chain, span)
-        return arithmetic.opaque(value, first, *(number for _, number, _ in rest)) if long else value
+        value = self.number(chain.first)
+        if len(chain.rest) > LONGEST_CHAIN:
+            return self._long_chain(chain, value)
+        for sign, operand in chain.rest:
+            value = _bounded(_arithmetic(sign, value, self.number(operand), operand), chain, operand)
+        return value
+
+    def _long_chain(self, chain: syntax.Chain, first: Any) -> Any:
+        """The value of a sum or a product that is too long to be printed as it was written."""
+        value, sources = arithmetic.plain(first), [first]
+        for sign, operand in chain.rest:
+            number = self.number(operand)
+            if isinstance(number, arithmetic.Traced):
+                sources.append(number)
+                number = arithmetic.plain(number)
+            value = _bounded(_arithmetic(sign, value, number, operand), chain, operand)
+        return arithmetic.opaque(value, *sources)
 
     def _compare(self, chain: syntax.Chain) -> bool:
         (sign, operand), *_ = chain.rest
@@ -222,12 +230,18 @@ def _arithmetic(sign: str, left: Any, right: Any, operand: syntax.Expr) -> Any:
     return left / right
 
 
-def _bounded(value: Any, expr: syntax.Expr, span: Span | None = None) -> Any:
-    if isinstance(value, float) and (math.isinf(value) or math.isnan(value)):
-        raise Wrong("number-too-large", "number is too large", span or expr.span, "this overflows")
-    if isinstance(value, int) and not -LARGEST_TOTAL < value < LARGEST_TOTAL:
-        raise Wrong("number-too-large", "number is too large", span or expr.span, "this is 2^63 or more")
-    return value
+def _bounded(value: Any, expr: syntax.Expr, end: syntax.Expr | None = None) -> Any:
+    """The value, unless it is infinite or too large; it is that of `expr` up to its part `end`."""
+    if isinstance(value, int):
+        if -LARGEST_TOTAL < value < LARGEST_TOTAL:
+            return value
+        label = "this is 2^63 or more"
+    elif isinstance(value, float) and not math.isfinite(value):
+        label = "this overflows"
+    else:
+        return value
+    span = expr.span if end is None else expr.span.to(end.span)
+    raise Wrong("number-too-large", "number is too large", span, label)
 
 
 def describe(value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import inf
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from specgen import arithmetic, options, syntax
@@ -65,6 +66,7 @@ class Scope:
         self._defaults: dict[str, list[tuple[int, dict[str, Given]]]] = {}
         self._blocks: dict[str, tuple[int, Definition]] = {}
         self._names: frozenset[str] = frozenset()
+        self._table: tuple[int, Mapping[str, Any]] | None = None
 
     def inner(self) -> Scope:
         """A scope inside this one: what it adds does not come out."""
@@ -120,6 +122,17 @@ class Scope:
             if said <= seen:
                 return definition
         return None
+
+    def values(self) -> Mapping[str, Any]:
+        """What every name means here. Asked twice without anything said in between, it is the same table."""
+        if self._table is None or self._table[0] != self._said:
+            found: dict[str, Any] = {}
+            for scope, seen, modules in self._outwards():
+                for name, (said, value) in scope._values.items():
+                    if said <= seen and name not in found:
+                        found[name] = _plain(value) if modules else value
+            self._table = self._said, MappingProxyType(found)
+        return self._table[1]
 
     def names(self) -> frozenset[str]:
         """The arguments that the values in this module depend on."""

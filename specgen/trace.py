@@ -56,7 +56,7 @@ class Trace:
 
     def enter(self, line: syntax.Apply, places: Sequence[Use | Turn], scope: Scope) -> None:
         """The layers that follow come from this line."""
-        self._line, self._places, self._values = line, tuple(places), dict(scope.values)
+        self._line, self._places, self._values = line, tuple(places), scope.values()
 
     def origin(self, word: Span, given: Mapping[str, Given]) -> Origin:
         """The origin of one layer of the line at hand."""

@@ -382,8 +382,11 @@ def test_file_names_stay_text(name: str) -> None:
 
 # --- the guard ---------------------------------------------------------------------------------------
 
+#: How each emitted file begins.
+HEAD = '"""A: 3 to 3.\n\n"""\n\n'
+
 ALLOWED = (
-    "import torch\nfrom torch import Tensor, nn\n\n\n"
+    f"{HEAD}import torch\nfrom torch import Tensor, nn\n\n\n"
     "class A(nn.Module):\n    def forward(self, x: Tensor) -> Tensor:\n        {}\n        return x\n"
 )
 
@@ -485,4 +488,10 @@ def test_the_guard_says_what_it_found(line: str, said: str) -> None:
 )
 def test_the_guard_refuses_texts(text: str) -> None:
     with pytest.raises(EmissionError):
-        check_source(text)
+        check_source(HEAD + text)
+
+
+@pytest.mark.parametrize("head", ["# coding: utf-7\n", '"""A: 3 to 3.\n# coding: utf-7\n', "", '"""A\n\n'])
+def test_the_guard_knows_the_first_two_lines(head: str) -> None:
+    with pytest.raises(EmissionError, match="does not begin with its title"):
+        check_source(ALLOWED.replace('"""A: 3 to 3.\n\n', head).format("x = x + x"))
