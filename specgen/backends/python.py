@@ -56,13 +56,14 @@ def emit(network: Network, folded: Folded | None = None) -> str:
     code = "\n".join(_template("class").render(item=item) for item in classes)
     folding = fold_function(folded) if folded else []
     code = "\n".join([code.rstrip("\n"), *folding])
-    helpers = [text for name, text in _helper_sources(network).items() if name in _names(code)]
+    used = _names(code)
+    helpers = [text for name, text in _helper_sources(network).items() if name in used]
     text: str = _template("module").render(
         title=f"{network.name}: {network.input_shape} to {network.output_shape}.",
         description=_inert(network.description),
         provenance=_provenance(network),
         settings=[f"{name}={options.written(value)}" for name, value in known.items()],
-        imports=_imports(_names("\n".join([*helpers, code]))),
+        imports=_imports(used.union(*map(_names, helpers))),
         exports=", ".join(f'"{name}"' for name in [network.name, *(["fold_weights"] if folding else [])]),
         helpers=helpers,
         code=code,
