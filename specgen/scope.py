@@ -150,7 +150,8 @@ class Scope:
         while scope is not None:
             yield scope, seen, modules
             modules += scope._module
-            scope, seen = scope._outer, scope._seen
+            seen = scope._seen
+            scope = scope._outer
 
 
 #: When something is said that never is.
