@@ -132,15 +132,19 @@ def _place(step: DraftLayer, proposed: str, source: Source) -> str:
 
 def pointwise(steps: Iterable[Draft], fits: Callable[[Shape], bool]) -> str:
     """Whether a branch that makes a vector of its map fits with 1 × 1 convolutions instead; says so."""
-    conv, shape, replaced = registry.find("conv"), None, 0
+    conv = registry.find("conv")
     assert conv is not None
+    shape: Shape | None = None
+    replaced = 0
     for step in along(steps):
-        layer, shape = step.layer, shape or step.input
+        layer = step.layer
+        shape = shape or step.input
         if layer.word == "flatten":
             continue
         features: Any = getattr(layer, "out_features", None)
         if layer.family == "linear" and shape.is_map:
-            layer, replaced = conv(out_channels=features, kernel_size=1), replaced + 1  # type: ignore[call-arg]
+            layer = conv(out_channels=features, kernel_size=1)  # type: ignore[call-arg]
+            replaced += 1
         after = _again((layer,), shape)
         if after is None:
             return ""

@@ -468,7 +468,7 @@ class _Resolver:
         )
         text = self.source.text[argument.span.start : argument.span.end]
         windowed = "k" in layer.short and isinstance(argument, (syntax.Number, syntax.TupleOf))
-        help_ = (f"for a kernel of {text}, write `k={text}`",) if windowed else ()
+        help_: tuple[str, ...] = (f"for a kernel of {text}, write `k={text}`",) if windowed else ()
         numbers = [self.source.text[one.span.start : one.span.end] for one in arguments]
         if layer.positional[:1] in (("out_channels",), ("out_features",), ("num_heads",)) and all(
             isinstance(one, (syntax.Number, syntax.TupleOf)) for one in arguments
