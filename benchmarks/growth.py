@@ -61,8 +61,8 @@ def main(arguments: list[str]) -> None:
         if asked and name not in asked:
             continue
         text = bait.spec(bait.most)
-        half = min(cost(bait.spec(bait.most // 2), emitting=emitting) for _ in range(3))[0]
-        took, more, _ = min(cost(text, emitting=emitting) for _ in range(3))
+        half = min(cost(bait.spec(bait.most // 2), emitting=emitting) for _ in range(2))[0]
+        took, more, _ = min(cost(text, emitting=emitting) for _ in range(2))
         ratio = took / max(half, 1e-3)
         row = f"| {name} | {bait.most:,} | {len(text) // 1024} | {half:.2f} | {took:.2f} | {ratio:.1f} |"
         print(f"{row} {more:.0f} |", flush=True)
