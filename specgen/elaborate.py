@@ -118,7 +118,7 @@ class _Elaborator(Evaluation):
         for what, total in (("parameters", network.params), ("multiply-adds", network.macs)):
             if total >= LARGEST_TOTAL:
                 most = max(network.layers, key=lambda row: row.params if what == "parameters" else row.macs)
-                span = self.source.span_of_line(most.line)
+                span = self.source.span_of_line(most.line or 1)
                 figure = most.params if what == "parameters" else most.macs
                 self.fail(
                     "too-large", f"the network has 2^63 {what} or more", span, f"{figure:,} of them here"

@@ -153,7 +153,7 @@ class Upsample(Layer):
             raise Refusal(
                 "too-large", "a size is 2^31 or more", f"{times(x.spatial)} goes in", at="scale_factor"
             )
-        out = along(_scaled, x.spatial, factors)  # type: ignore[arg-type]
+        out = along(_scaled, x.spatial, factors)
         if any(size < 1 for size in out):
             raise Refusal(
                 "nothing-left",

@@ -55,14 +55,24 @@ def parameter_count(tensors: Mapping[str, Sequence[int]]) -> str:
 
 def _with_quotients(expression: Expression) -> Expression:
     """The expression with `-(-a // b)` as one division that rounds up, and `floor(a)` as one by 1."""
-    match expression:
-        case Operation("*", -1, Operation("//", Operation("*", -1, left), right)):
-            return Operation("ceil", _with_quotients(left), _with_quotients(right))
-        case Operation(operator, left, right):
-            return Operation(operator, _with_quotients(left), _with_quotients(right))
-        case Application("floor", (inner,)):
-            return Operation("floor", _with_quotients(inner), 1)
-    return expression
+    if isinstance(expression, Application):
+        rounds_down = expression.function == "floor"
+        return Operation("floor", _with_quotients(expression.arguments[0]), 1) if rounds_down else expression
+    if not isinstance(expression, Operation):
+        return expression
+    quotient = _negated(expression)
+    if isinstance(quotient, Operation) and quotient.operator == "//":
+        left = _negated(quotient.left)
+        if left is not None:
+            return Operation("ceil", _with_quotients(left), _with_quotients(quotient.right))
+    return Operation(expression.operator, _with_quotients(expression.left), _with_quotients(expression.right))
+
+
+def _negated(expression: Expression) -> Expression | None:
+    """What stands behind the sign of `-1 * …`; nothing where there is no such sign."""
+    if isinstance(expression, Operation) and (expression.operator, expression.left) == ("*", -1):
+        return expression.right
+    return None
 
 
 def _rounded(expression: Expression) -> Operation | None:
