@@ -15,7 +15,7 @@ from pathlib import Path
 from benchmarks.harness import Absent, Result, Row, measure, table
 
 #: The modules with rows, one a subject.
-SUBJECTS = ("networks", "inference")
+SUBJECTS = ("figures", "networks", "inference")
 PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
 
 

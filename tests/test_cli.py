@@ -360,3 +360,12 @@ def test_strict_makes_warnings_errors(tmp_path: Path, capsys: pytest.CaptureFixt
     assert not found["ok"] and found["diagnostics"][0]["severity"] == "error"
     spec.write_text("input 3x7x7\nM  # ok: edge-dropped\n")
     assert main(["check", "--strict", str(spec)]) == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="closes a descriptor as a shell does")
+def test_closed_standard_output_is_said(tiny: Path) -> None:
+    program = f'exec {sys.executable} -m specgen check "{tiny}" >&-'
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    done = subprocess.run(["sh", "-c", program], stderr=subprocess.PIPE, text=True, env=environment)
+    assert done.returncode == 2
+    assert done.stderr == "error: cannot write the output: standard output is closed\n"

@@ -156,15 +156,22 @@ def _read(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     except WeightsError:
         raise
     except Exception as error:
-        why = str(error).strip().split("\n")[0][:200] or type(error).__name__
-        raise WeightsError(
-            f"neither safetensors nor a checkpoint of plain tensors: {printable(why)}"
-        ) from None
+        title = "neither safetensors nor a checkpoint of plain tensors"
+        raise WeightsError(f"{title}: {printable(_why(start, error))}") from None
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
     if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
         raise WeightsError("the file holds no table of tensors by name")
     return state
+
+
+def _why(start: bytes, error: Exception) -> str:
+    """What is wrong with a file of weights. PyTorch would advise to run what it holds; nobody should."""
+    if type(error).__name__ != "UnpicklingError":
+        return str(error).strip().split("\n")[0][:200] or type(error).__name__
+    if start.startswith((b"PK", b"\x80")):
+        return "it holds other objects than tensors, or is damaged"
+    return "it begins like neither"
 
 
 def _load_checkpoint(path: str | os.PathLike[str], start: bytes) -> Any:

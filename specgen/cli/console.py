@@ -27,11 +27,14 @@ class Stop(Exception):  # noqa: N818 (a way out with an exit code)
 
 def say(message: str) -> None:
     """Print a message on standard error."""
-    print(message, file=sys.stderr)
+    if sys.stderr is not None:  # closed, it would be standard output's
+        print(message, file=sys.stderr)
 
 
 def colour() -> bool:
-    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    if sys.stderr is None or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return sys.stderr.isatty()
 
 
 def drawn(diagnostics: Sequence[Diagnostic]) -> str:

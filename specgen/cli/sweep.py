@@ -249,7 +249,7 @@ class _Progress:
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self.shown = sys.stderr.isatty() and not sys.stdout.isatty()
+        self.shown = sys.stderr is not None and sys.stderr.isatty() and not sys.stdout.isatty()
 
     def show(self, done: int) -> None:
         if self.shown:
