@@ -74,10 +74,14 @@ def without_a_pooling(placed: Sequence[Sequence[Draft]], layer: Layer, source: S
 
 def in_front(placed: Sequence[Sequence[Draft]], layer: Layer, source: Source) -> str:
     """In front of which layer a layer fits that needs a map: the one that made something else of it."""
-    steps = [step for step in _straight(placed) if step.input.is_map and not step.output.is_map]
-    if not steps or _again((layer,), steps[-1].input) is None:
+    steps = _straight(placed)
+    turned = [index for index, step in enumerate(steps) if step.input.is_map and not step.output.is_map]
+    if not turned:
         return ""
-    number, column = source.position(steps[-1].span.start)
+    behind = steps[turned[-1] :]
+    if _again((layer, *(step.layer for step in behind)), behind[0].input) is None:
+        return ""
+    number, column = source.position(behind[0].span.start)
     word = source.line(number)[column - 1 :].split()[0].rstrip(";")
     return f"in front of the `{word}` in line {number} it fits"
 
