@@ -75,7 +75,11 @@ class Spelling:
             return None
         statement, argument = found
         default = statement.layer.text if isinstance(statement, syntax.Default) else ""
-        expression = argument.value if isinstance(argument, syntax.Option) else argument
+        expression: syntax.Expr
+        if isinstance(argument, syntax.Option):
+            expression = argument.value
+        else:
+            expression = argument
         bindings = self._bindings(expression, origin.places, origin.values, 4)
         return Written(self.text(span), self.line(span), default, bindings)
 
@@ -123,11 +127,11 @@ class Spelling:
         names = iter(argument.text for argument, _ in use.block.arguments)
         value, block = use.arguments[name], use.block.name.text
         for argument in use.line.arguments:
-            given, expression = (
-                (argument.name.text, argument.value)
-                if isinstance(argument, syntax.Option)
-                else (next(names), argument)
-            )
+            expression: syntax.Expr
+            if isinstance(argument, syntax.Option):
+                given, expression = argument.name.text, argument.value
+            else:
+                given, expression = next(names), argument
             if given == name:
                 bindings = self._bindings(expression, places, values, depth - 1)
                 line = self.line(use.line.span)
