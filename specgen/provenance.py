@@ -75,11 +75,7 @@ class Spelling:
             return None
         statement, argument = found
         default = statement.layer.text if isinstance(statement, syntax.Default) else ""
-        expression: syntax.Expr
-        if isinstance(argument, syntax.Option):
-            expression = argument.value
-        else:
-            expression = argument
+        expression = argument.value if isinstance(argument, syntax.Option) else argument
         bindings = self._bindings(expression, origin.places, origin.values, 4)
         return Written(self.text(span), self.line(span), default, bindings)
 
