@@ -1,7 +1,12 @@
-"""What was written: the syntax tree, as named tuples with spans. It knows no layer and no option."""
+"""What was written: the syntax tree, with spans. It knows no layer and no option.
+
+The nodes are named tuples, which cost the least to define and to make. Those that hold expressions or a body
+are classes: a type checker takes tuples apart, and with tuples inside each other that takes minutes.
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
 from specgen.source import Span
@@ -29,14 +34,16 @@ class Channels(NamedTuple):
     span: Span
 
 
-class TupleOf(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class TupleOf:
     """`(1, 7)` or `3x224x224`."""
 
     items: tuple[Expr, ...]
     span: Span
 
 
-class Chain(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Chain:
     """Operators of one precedence, from the left: `a + b - c`, `a and b and c`."""
 
     first: Expr
@@ -44,7 +51,8 @@ class Chain(NamedTuple):
     span: Span
 
 
-class Prefix(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Prefix:
     """`- a` or `not a`; signs that cancel are already gone."""
 
     operator: Literal["-", "not"]
@@ -52,7 +60,8 @@ class Prefix(NamedTuple):
     span: Span
 
 
-class FunctionCall(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class FunctionCall:
     """`min(a, b)`."""
 
     function: Name
@@ -211,7 +220,8 @@ Statement: TypeAlias = (
 )  # fmt: skip
 
 
-class Body(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Body:
     """Statements between braces, or a whole file."""
 
     statements: tuple[Statement, ...]
