@@ -168,12 +168,12 @@ class _Builder:
 
     def branches(self, children: list[Any]) -> syntax.Body:
         # A body whose "statements" are the branches: unpacked by `parallel`.
-        whole = _span(*children)
+        # An empty branch has the place of the signs around it.
         bodies = tuple(
-            syntax.Body(branch, _span(*branch) if branch else Span(whole.start, whole.start + 1))
-            for branch in children[1:-1]
+            syntax.Body(branch, _span(*branch) if branch else _span(before, after))
+            for before, branch, after in zip(children[::2], children[1::2], children[2::2], strict=False)
         )
-        return syntax.Body(bodies, whole)  # type: ignore[arg-type]
+        return syntax.Body(bodies, _span(*children))  # type: ignore[arg-type]
 
     def network(self, children: list[Any]) -> syntax.NetworkName:
         return syntax.NetworkName(children[1], _span(*children))

@@ -185,7 +185,7 @@ def _bodies(statement: syntax.Statement) -> Iterator[syntax.Body]:
 
 def unused_default(checked: Checked) -> Iterator[Diagnostic]:
     """A `default` behind which, in its braces, nothing could take it."""
-    for body in _all_bodies(checked.spec.body):
+    for body in all_bodies(checked.spec.body):
         for index, statement in enumerate(body.statements):
             if isinstance(statement, syntax.Default):
                 layer = registry.find(statement.layer.text)
@@ -213,11 +213,12 @@ def _takes(statements: Iterable[syntax.Statement], word: str) -> bool:
     return False
 
 
-def _all_bodies(body: syntax.Body) -> Iterator[syntax.Body]:
+def all_bodies(body: syntax.Body) -> Iterator[syntax.Body]:
+    """A body and all that stand in it, outermost first."""
     yield body
     for statement in body.statements:
         for inner in _bodies(statement):
-            yield from _all_bodies(inner)
+            yield from all_bodies(inner)
 
 
 # --- conditions ----------------------------------------------------------------------------------
@@ -225,7 +226,7 @@ def _all_bodies(body: syntax.Body) -> Iterator[syntax.Body]:
 
 def constant_condition(checked: Checked) -> Iterator[Diagnostic]:
     """A choice that is none: its condition mentions nothing that could change."""
-    for body in _all_bodies(checked.spec.body):
+    for body in all_bodies(checked.spec.body):
         for statement in body.statements:
             match statement:
                 case syntax.If(cases=cases):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from specgen.diagnostics import Diagnostic
-from specgen.lint import layers, maps, names, ok
+from specgen.lint import branches, layers, maps, names, ok
 from specgen.lint.flow import Checked
 
 #: What finds the warnings of each code.
@@ -18,10 +18,12 @@ WARNINGS: dict[str, Callable[[Checked], Iterable[Diagnostic]]] = {
     "dropout-before-norm": layers.dropout_before_norm,
     "dropout-rate": layers.dropout_rate,
     "edge-dropped": maps.edge_dropped,
+    "empty-branch": branches.empty_branch,
     "linear-twice": layers.linear_twice,
     "norm-twice": layers.norm_twice,
     "one-value-per-channel": maps.one_value_per_channel,
     "relu-at-the-end": layers.relu_at_the_end,
+    "single-branch": branches.single_branch,
     "softmax-inside": layers.softmax_inside,
     "unused-default": names.unused_default,
     "unused-name": names.unused_name,
@@ -34,7 +36,15 @@ ELSEWHERE = ("channels-last", "unused-ok")
 CODES = (*WARNINGS, *ELSEWHERE)
 
 #: Warnings about what is written: they are the same whatever the params and the input.
-ABOUT_TEXT = ("channels-last", "constant-condition", "differ-by-case", "unused-default", "unused-name")
+ABOUT_TEXT = (
+    "channels-last",
+    "constant-condition",
+    "differ-by-case",
+    "empty-branch",
+    "single-branch",
+    "unused-default",
+    "unused-name",
+)
 
 
 def lint(checked: Checked) -> list[Diagnostic]:
