@@ -14,9 +14,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from specgen.backends.weights import WeightsError
     from specgen.compiler import ListedSpec, SpecWarning, compile, list_specs, load  # noqa: A004
-    from specgen.diagnostics import Diagnostic, SpecError
+    from specgen.diagnostics import Diagnostic, SpecError, WeightsError
     from specgen.formatting import format_text
     from specgen.grid import SweepProblem, SweepResult, sweep
     from specgen.ir import Network
@@ -42,7 +41,7 @@ _HOMES = {
     "SpecWarning": "specgen.compiler",
     "SweepProblem": "specgen.grid",
     "SweepResult": "specgen.grid",
-    "WeightsError": "specgen.backends.weights",
+    "WeightsError": "specgen.diagnostics",
     "compile": "specgen.compiler",
     "diff": "specgen.views.difference",
     "format_text": "specgen.formatting",

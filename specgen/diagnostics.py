@@ -66,11 +66,8 @@ class Diagnostic:
         }
 
 
-class SpecError(Exception):
-    """A spec that is wrong: every mistake that was found, in `diagnostics`.
-
-    `str(error)` is the text that the command line prints.
-    """
+class DiagnosedError(Exception):
+    """Something that is wrong, in `diagnostics`; `str(error)` is the text that the command line prints."""
 
     def __init__(self, diagnostics: Iterable[Diagnostic]) -> None:
         self.diagnostics = tuple(diagnostics)
@@ -78,6 +75,14 @@ class SpecError(Exception):
 
     def __str__(self) -> str:
         return "\n\n".join(render(diagnostic) for diagnostic in self.diagnostics)
+
+
+class SpecError(DiagnosedError):
+    """A spec that is wrong: every mistake that was found, in `diagnostics`."""
+
+
+class WeightsError(DiagnosedError):
+    """A file that holds no weights, or weights that do not fit the network: why, in `diagnostics`."""
 
 
 def nearest(word: str, known: Iterable[str], count: int = 1) -> list[str]:
@@ -108,6 +113,15 @@ def listed(words: Iterable[str]) -> str:
     if len(quoted) < 2:
         return "".join(quoted)
     return ", ".join(quoted[:-1]) + " and " + quoted[-1]
+
+
+def abridged(words: Sequence[str], most: int = 8) -> list[str]:
+    """Some words of a list: of a long one the first and the last, and how many are left out between them."""
+    if len(words) <= most:
+        return list(words)
+    last = most // 4
+    first = most - last
+    return [*words[:first], f"… {len(words) - most} more …", *words[-last:]]
 
 
 def render(diagnostic: Diagnostic) -> str:

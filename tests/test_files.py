@@ -205,7 +205,7 @@ def test_weights_of_odd_kinds_are_refused(tmp_path: Path) -> None:
         good["0.weight"].to(torch.cfloat),
         3,
     ):
-        with pytest.raises(specgen.WeightsError, match=r"0\.weight: a "):
+        with pytest.raises(specgen.WeightsError, match=r"`0\.weight` is a "):
             specgen.load("tiny28", weights={**good, "0.weight": odd})
     for odd_file in ([1, 2], {"a": {"b": good["0.bias"]}}, good["0.bias"]):
         torch.save(odd_file, tmp_path / "odd.pt")
@@ -214,6 +214,29 @@ def test_weights_of_odd_kinds_are_refused(tmp_path: Path) -> None:
     for place in ("/dev/zero", str(tmp_path), "a\0b"):
         with pytest.raises(specgen.WeightsError, match="cannot read"):
             specgen.load("tiny28", weights=place)
+
+
+def test_what_does_not_fit_is_told_by_kind_and_in_part() -> None:
+    good = specgen.load("resnet18").state_dict()
+    wrong = {key: tensor[:1] if tensor.dim() else tensor for key, tensor in good.items()}
+    wrong["extra"] = wrong.pop("fc.bias")
+    with pytest.raises(specgen.WeightsError) as caught:
+        specgen.load("resnet18", weights=wrong)
+    keys, shapes = caught.value.diagnostics
+    assert (keys.code, keys.notes) == ("keys-differ", ("missing: `fc.bias`", "not in the network: `extra`"))
+    assert shapes.code == "shapes-differ" and len(shapes.notes) == 9
+    assert shapes.notes[0] == "`conv1.weight`: 1 × 3 × 7 × 7 in the weights, 64 × 3 × 7 × 7 in the network"
+    assert shapes.notes[6] == "… 93 more …" and "`fc.weight`" in shapes.notes[-1]
+
+
+def test_build_prints_what_is_wrong_with_weights_as_json(
+    tiny: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["build", str(tiny), "--weights", str(tiny), "--json"]) == 2
+    out, err = capsys.readouterr()
+    printed = json.loads(out)
+    assert [one["code"] for one in printed["diagnostics"]] == ["not-weights"]
+    assert not printed["ok"] and not err
 
 
 def test_foreign_keys_are_printed_safely_and_in_part() -> None:

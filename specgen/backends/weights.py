@@ -14,11 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from specgen import resources
-from specgen.source import ReadError, printable, read_bytes
-
-
-class WeightsError(Exception):
-    """A file that holds no weights, or weights that do not fit the network."""
+from specgen.diagnostics import Diagnostic, WeightsError, abridged
+from specgen.shape import times
+from specgen.source import ReadError, read_bytes
 
 
 def read_weights(
@@ -27,7 +25,7 @@ def read_weights(
     name: str = "",
     place: torch.device | None = None,
 ) -> None:
-    """Load weights into a model, exactly by key and shape; raises `WeightsError` listing what differs.
+    """Load weights into a model, exactly by key and shape; raises `WeightsError` with what differs.
 
     What the model has on `meta` becomes the weights themselves, moved to `place` if one is given: of the
     model's types, and none sharing memory with another or with a table that the caller has. A file is
@@ -40,17 +38,9 @@ def read_weights(
     wanted = model.state_dict()
     if not wanted.keys() <= state.keys() and not any(map(_odd, state.values())):
         state = _from_torchvision(state, wanted, name) or state
-    lines = [f"missing: {key}" for key in wanted if key not in state and not key.endswith(_COUNT)]
-    lines += [f"not in the network: {_shown(key)}" for key in state if key not in wanted]
-    for key, tensor in wanted.items():
-        found = state.get(key)
-        if found is not None and (why := _odd(found)):
-            lines.append(f"{key}: {why}")
-        elif found is not None and tuple(found.shape) != tuple(tensor.shape):
-            lines.append(f"{key}: {_sizes(found)} in the file, {_sizes(tensor)} in the network")
-    if lines:
-        shown = lines[:20] + ([f"and {len(lines) - 20} more"] if len(lines) > 20 else [])
-        raise WeightsError("the weights do not fit the network\n  " + "\n  ".join(shown))
+    problems = _misfits(state, wanted)
+    if problems:
+        raise WeightsError(problems)
     counts = {key: torch.zeros((), dtype=torch.long) for key in wanted if key.endswith(_COUNT)}
     state = {**counts, **state}
     if place is not None:
@@ -60,7 +50,41 @@ def read_weights(
         model.load_state_dict({key: state[key] for key in wanted if key in taken}, strict=False, assign=True)
         model.load_state_dict({key: state[key] for key in wanted if key not in taken}, strict=False)
     except RuntimeError as error:
-        raise WeightsError(f"PyTorch does not take the weights: {printable(str(error))}") from None
+        raise _no_weights("PyTorch does not take the weights", str(error)) from None
+
+
+def _misfits(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> list[Diagnostic]:
+    """What keeps a state dict from being the wanted one, each kind of it once."""
+    missing = [key for key in wanted if key not in state and not key.endswith(_COUNT)]
+    foreign = [_shown(key) for key in state if key not in wanted]
+    odd, other = [], []
+    for key, tensor in wanted.items():
+        found = state.get(key)
+        if found is not None and (why := _odd(found)):
+            odd.append(f"`{key}` is {why}")
+        elif found is not None and tuple(found.shape) != tuple(tensor.shape):
+            other.append(f"`{key}`: {_sizes(found)} in the weights, {_sizes(tensor)} in the network")
+    problems = []
+    if missing or foreign:
+        notes = [_listed("missing", missing)] if missing else []
+        notes += [_listed("not in the network", foreign)] if foreign else []
+        title = "the weights have other keys than the network"
+        problems.append(Diagnostic("keys-differ", title, notes=tuple(notes)))
+    if other:
+        title = "the weights have other shapes than the network"
+        problems.append(Diagnostic("shapes-differ", title, notes=tuple(abridged(other))))
+    if odd:
+        title = "not all of the weights are plain tensors"
+        problems.append(Diagnostic("not-weights", title, notes=tuple(abridged(odd))))
+    return problems
+
+
+def _listed(what: str, keys: list[str]) -> str:
+    return f"{what}: {', '.join(abridged([f'`{key}`' for key in keys], 12))}"
+
+
+def _no_weights(title: str, why: str, *advice: str) -> WeightsError:
+    return WeightsError([Diagnostic("not-weights", title, help=advice, notes=(why,))])
 
 
 def _own(
@@ -150,28 +174,44 @@ def _read(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     try:
         start = read_bytes(path, 8)
     except ReadError as error:
-        raise WeightsError(f"cannot read the weights: {error}") from None
+        title = f"cannot read `{os.fsdecode(path)}`: {error}"
+        raise WeightsError([Diagnostic("unreadable", title)]) from None
     try:
         state: Any = load_file(path) if start[8:9] == b"{" else _load_checkpoint(path, start)
     except WeightsError:
         raise
     except Exception as error:
-        title = "neither safetensors nor a checkpoint of plain tensors"
-        raise WeightsError(f"{title}: {printable(_why(start, error))}") from None
+        title = f"`{os.fsdecode(path)}` is neither safetensors nor a checkpoint of plain tensors"
+        raise _no_weights(title, *_why(start, error)) from None
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
     if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
-        raise WeightsError("the file holds no table of tensors by name")
+        raise _no_weights(f"`{os.fsdecode(path)}` holds no table of tensors by name", _kind(state), _SAVE)
     return state
 
 
-def _why(start: bytes, error: Exception) -> str:
-    """What is wrong with a file of weights. PyTorch would advise to run what it holds; nobody should."""
+#: What to do where a checkpoint holds something else.
+_SAVE = "save a state dict alone: `torch.save(model.state_dict(), path)`"
+
+
+def _kind(state: object) -> str:
+    """What a checkpoint holds instead of a table of tensors."""
+    if not isinstance(state, dict):
+        return f"what it holds is of the type `{type(state).__name__}`"
+    key, value = next((key, value) for key, value in state.items() if not isinstance(value, Tensor))
+    return f"what it has under `{_shown(key)}` is of the type `{type(value).__name__}`"
+
+
+def _why(start: bytes, error: Exception) -> tuple[str, ...]:
+    """What is wrong with a file of weights, and what to do.
+
+    PyTorch would advise to run what the file holds; nobody should.
+    """
     if type(error).__name__ != "UnpicklingError":
-        return str(error).strip().split("\n")[0][:200] or type(error).__name__
+        return (str(error).strip().split("\n")[0][:200] or type(error).__name__,)
     if start.startswith((b"PK", b"\x80")):
-        return "it holds other objects than tensors, or is damaged"
-    return "it begins like neither"
+        return "it holds other objects than tensors, or is damaged", _SAVE
+    return ("it begins like neither",)
 
 
 def _load_checkpoint(path: str | os.PathLike[str], start: bytes) -> Any:
@@ -186,7 +226,8 @@ def _refuse_compressed(path: str | os.PathLike[str]) -> None:
         return
     with zipfile.ZipFile(path) as archive:
         if sum(part.file_size for part in archive.infolist()) > os.path.getsize(path):
-            raise WeightsError("the file is an archive whose parts are longer than itself")
+            title = f"`{os.fsdecode(path)}` is no checkpoint of `torch.save`"
+            raise _no_weights(title, "it is an archive whose parts are longer than itself")
 
 
 def _odd(tensor: object) -> str:
@@ -203,7 +244,7 @@ def _odd(tensor: object) -> str:
 
 def _shown(key: object) -> str:
     text = str(key)
-    return printable(text if len(text) <= 100 else f"{text[:100]}…")
+    return text if len(text) <= 100 else f"{text[:100]}…"
 
 
 def save_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
@@ -216,4 +257,4 @@ def save_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
 
 
 def _sizes(tensor: Tensor) -> str:
-    return " × ".join(map(str, tensor.shape)) or "a single value"
+    return times(tuple(tensor.shape)) or "a single value"

@@ -12,6 +12,7 @@ import click
 from specgen.cli.console import Stop, drawn, exit_code, print_json, say
 
 if TYPE_CHECKING:
+    from specgen.diagnostics import DiagnosedError
     from specgen.ir import Network
 
 
@@ -87,13 +88,18 @@ def network_of(
         settings = settings_of(pairs)
         network, warnings = analyse(spec, input=shape, variant=variant, **no_keywords(settings))
     except SpecError as error:
-        if as_json:
-            print_json({"ok": False, "diagnostics": [one.as_json() for one in error.diagnostics]})
-            raise Stop(exit_code(error.diagnostics)) from None
-        raise Stop(exit_code(error.diagnostics), drawn(error.diagnostics)) from None
+        raise refused(error, as_json, exit_code(error.diagnostics)) from None
     if warnings:
         say(drawn(warnings))
     return network
+
+
+def refused(error: DiagnosedError, as_json: bool, code: int) -> Stop:
+    """The way out with an exit code, where something is wrong: said, or printed as JSON."""
+    if not as_json:
+        return Stop(code, drawn(error.diagnostics))
+    print_json({"ok": False, "diagnostics": [one.as_json() for one in error.diagnostics]})
+    return Stop(code)
 
 
 def no_keywords(settings: dict[str, Any]) -> dict[str, Any]:

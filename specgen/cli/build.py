@@ -7,7 +7,14 @@ from collections.abc import Sequence
 
 import click
 
-from specgen.cli.arguments import network_of, or_stdin, refuse_overwriting, spec_argument, spec_options
+from specgen.cli.arguments import (
+    network_of,
+    or_stdin,
+    refuse_overwriting,
+    refused,
+    spec_argument,
+    spec_options,
+)
 from specgen.cli.console import USAGE, Stop, figures, print_json
 from specgen.source import printable, reason
 
@@ -48,7 +55,8 @@ def build(
     import torch
 
     from specgen.backends.torch import observed_shapes
-    from specgen.backends.weights import WeightsError, save_weights
+    from specgen.backends.weights import save_weights
+    from specgen.diagnostics import WeightsError
 
     if seed is not None:
         torch.manual_seed(seed)
@@ -59,7 +67,9 @@ def build(
         x = torch.zeros((2, *map(int, network.input_shape.sizes)), device=like.device, dtype=like.dtype)
         observed = observed_shapes(network, model.eval(), x)
         model.train(optimize is None)
-    except (WeightsError, ValueError) as error:
+    except WeightsError as error:
+        raise refused(error, as_json, USAGE) from None
+    except ValueError as error:
         raise Stop(USAGE, f"error: {error}") from None
     except (RuntimeError, MemoryError) as error:
         first = printable(str(error).strip().split("\n")[0])

@@ -27,9 +27,8 @@ from pydantic import ValidationError
 import specgen
 from specgen import cli
 from specgen.backends.guard import check_source
-from specgen.backends.weights import WeightsError
 from specgen.compiler import analyse
-from specgen.diagnostics import SpecError
+from specgen.diagnostics import SpecError, WeightsError
 from specgen.ir import Network
 
 from .answers import answer
