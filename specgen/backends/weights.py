@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from specgen import resources
 from specgen.diagnostics import Diagnostic, WeightsError, abridged
 from specgen.shape import times
-from specgen.source import ReadError, read_bytes
+from specgen.source import ReadError, read_bytes, reason
 
 
 def read_weights(
@@ -36,7 +36,8 @@ def read_weights(
     """
     state = dict(weights if isinstance(weights, Mapping) else _read(weights))
     wanted = model.state_dict()
-    if not wanted.keys() <= state.keys() and not any(map(_odd, state.values())):
+    plain = all(isinstance(key, str) and not _odd(tensor) for key, tensor in state.items())
+    if plain and not wanted.keys() <= state.keys():
         state = _from_torchvision(state, wanted, name) or state
     problems = _misfits(state, wanted)
     if problems:
@@ -167,67 +168,117 @@ def pair(
 # --- files ---------------------------------------------------------------------------------------
 
 
-def _read(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """The tensors of a file by name. Nothing in it is run, and no more is allocated than it is long."""
-    from safetensors.torch import load_file
+#: How a checkpoint begins: an archive, or as PyTorch wrote it before version 1.6.
+_ARCHIVE, _OLDER = b"PK\x03\x04", b"\x80"
 
+
+def _read(path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """The tensors of a file by name. Nothing in it is run, and no more is read than it is long."""
     try:
-        start = read_bytes(path, 8)
-    except ReadError as error:
-        title = f"cannot read `{os.fsdecode(path)}`: {error}"
-        raise WeightsError([Diagnostic("unreadable", title)]) from None
-    try:
-        state: Any = load_file(path) if start[8:9] == b"{" else _load_checkpoint(path, start)
-    except WeightsError:
-        raise
+        state = _state_of(path, read_bytes(path, 8))
+    except (ReadError, OSError) as error:
+        why = reason(error) if isinstance(error, OSError) else str(error)
+        raise WeightsError([Diagnostic("unreadable", f"cannot read `{os.fsdecode(path)}`: {why}")]) from None
     except Exception as error:
         title = f"`{os.fsdecode(path)}` is neither safetensors nor a checkpoint of plain tensors"
-        raise _no_weights(title, *_why(start, error)) from None
+        raise _no_weights(title, *_why(error)) from None
     if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
         state = state["state_dict"]
-    if not isinstance(state, dict) or not all(isinstance(tensor, Tensor) for tensor in state.values()):
+    if not isinstance(state, dict) or not all(map(_is_entry, state.items())):
         raise _no_weights(f"`{os.fsdecode(path)}` holds no table of tensors by name", _kind(state), _SAVE)
     return state
+
+
+def _state_of(path: str | os.PathLike[str], start: bytes) -> Any:
+    """What a file holds, whose first nine bytes are `start`; raises whatever its reader does."""
+    if start[8:] == b"{":
+        from safetensors.torch import load_file
+
+        state = load_file(path)
+        _refuse_twofold(read_bytes(path, 7 + int.from_bytes(start[:8], "little"))[8:])
+        return state
+    if start.startswith(_ARCHIVE):
+        _refuse_foreign(path)
+    elif not start.startswith(_OLDER):
+        raise ValueError("it begins like neither")
+    return torch.load(path, "cpu", weights_only=True, mmap=start.startswith(_ARCHIVE))
 
 
 #: What to do where a checkpoint holds something else.
 _SAVE = "save a state dict alone: `torch.save(model.state_dict(), path)`"
 
 
+def _is_entry(entry: tuple[object, object]) -> bool:
+    key, value = entry
+    return isinstance(key, str) and isinstance(value, Tensor)
+
+
 def _kind(state: object) -> str:
     """What a checkpoint holds instead of a table of tensors."""
     if not isinstance(state, dict):
         return f"what it holds is of the type `{type(state).__name__}`"
-    key, value = next((key, value) for key, value in state.items() if not isinstance(value, Tensor))
+    key, value = next(entry for entry in state.items() if not _is_entry(entry))
+    if not isinstance(key, str):
+        return f"one of its keys is of the type `{type(key).__name__}`"
     return f"what it has under `{_shown(key)}` is of the type `{type(value).__name__}`"
 
 
-def _why(start: bytes, error: Exception) -> tuple[str, ...]:
+def _why(error: Exception) -> tuple[str, ...]:
     """What is wrong with a file of weights, and what to do.
 
     PyTorch would advise to run what the file holds; nobody should.
     """
-    if type(error).__name__ != "UnpicklingError":
-        return (str(error).strip().split("\n")[0][:200] or type(error).__name__,)
-    if start.startswith((b"PK", b"\x80")):
+    if type(error).__name__ == "UnpicklingError":
         return "it holds other objects than tensors, or is damaged", _SAVE
-    return ("it begins like neither",)
+    return (str(error).strip().split("\n")[0][:200] or type(error).__name__,)
 
 
-def _load_checkpoint(path: str | os.PathLike[str], start: bytes) -> Any:
-    """What `torch.save` wrote; the files of its newer kind, which are archives, are mapped."""
-    _refuse_compressed(path)
-    return torch.load(path, "cpu", weights_only=True, mmap=start.startswith(b"PK"))
+def _refuse_twofold(header: bytes) -> None:
+    """Refuse a header of safetensors with a key that stands in it twice: each reader takes another one."""
+
+    def table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            keys = [key for key, _ in pairs]
+            twice = next(key for key in keys if keys.count(key) > 1)
+            raise ValueError(f"it has the key `{_shown(twice)}` twice")
+        return found
+
+    json.loads(header, object_pairs_hook=table)
 
 
-def _refuse_compressed(path: str | os.PathLike[str]) -> None:
-    """`torch.save` compresses nothing: an archive whose parts are longer than itself is not one of its."""
-    if not zipfile.is_zipfile(path):
-        return
-    with zipfile.ZipFile(path) as archive:
-        if sum(part.file_size for part in archive.infolist()) > os.path.getsize(path):
-            title = f"`{os.fsdecode(path)}` is no checkpoint of `torch.save`"
-            raise _no_weights(title, "it is an archive whose parts are longer than itself")
+def _refuse_foreign(path: str | os.PathLike[str]) -> None:
+    """Refuse an archive that is not as `torch.save` writes it.
+
+    It compresses nothing, so that no part is longer than the file. And the file ends with its directory:
+    what is looked at here is what PyTorch will read.
+    """
+    with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
+        parts = archive.infolist()
+        size = file.seek(0, os.SEEK_END)
+        if any(part.compress_type != zipfile.ZIP_STORED for part in parts):
+            raise ValueError("it is a compressed archive, which `torch.save` does not write")
+        if sum(part.file_size for part in parts) > size:
+            raise ValueError("it is an archive whose parts are longer than itself")
+        file.seek(max(0, size - 98))
+        if archive.start_dir != _start_of_directory(file.read(98).rjust(98, b"\0"), size):
+            raise ValueError("it is an archive that does not end as `torch.save` ends one")
+
+
+def _start_of_directory(end: bytes, size: int) -> int | None:
+    """Where the last 98 bytes of an archive say that its directory begins; `None` if they do not say it.
+
+    At the very end is the record of small archives, without a comment; in front of it may be the one of
+    large archives, and the place of that.
+    """
+    large, place, small = end[:56], end[56:76], end[76:]
+    if not small.startswith(b"PK\x05\x06") or small[20:] != b"\0\0":
+        return None
+    if not place.startswith(b"PK\x06\x07"):
+        return int.from_bytes(small[16:20], "little")
+    if not large.startswith(b"PK\x06\x06") or int.from_bytes(place[8:16], "little") != size - 98:
+        return None
+    return int.from_bytes(large[48:56], "little")
 
 
 def _odd(tensor: object) -> str:
