@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from specgen import resources, syntax
 from specgen.diagnostics import Diagnostic, SpecError, listed, nearest
 from specgen.elaborate import Elaborated, Request, elaborate
+from specgen.evaluation import why_no_shape
 from specgen.expressions import LONGEST_TUPLE, Evaluator, Wrong
 from specgen.ir import Network
 from specgen.limits import DEFAULT_LIMITS, Limits
 from specgen.names import class_name
 from specgen.parser import LONGEST_NAME, parse, parse_expression
-from specgen.shape import LARGEST, Shape
+from specgen.shape import Shape
 from specgen.source import ReadError, Source, decode, printable, read_source
 from specgen.trace import Trace
 
@@ -293,20 +294,17 @@ def as_shape(value: str | tuple[int, ...] | Shape) -> Shape:
     """A shape from outside: `"3x32x32"`, `(3, 32, 32)`. Raises `SpecError` for anything else."""
     if isinstance(value, Shape):
         return value
-    sizes = as_value(value) if isinstance(value, str) else value
+    shown = value if len(str(value)) <= 60 else f"{str(value)[:60]}…"
+    title, help_ = f"{shown!r} is not a shape", ("write channels and up to three spatial sizes: 3x224x224",)
+    try:
+        sizes = as_value(value) if isinstance(value, str) else value
+    except SpecError:
+        raise SpecError([Diagnostic("not-a-shape", title, help=help_)]) from None
     sizes = sizes if isinstance(sizes, tuple) else (sizes,)
-    whole = all(isinstance(size, int) and not isinstance(size, bool) for size in sizes)
-    if not whole or not 1 <= len(sizes) <= 4 or not all(1 <= size <= LARGEST for size in sizes):
-        raise SpecError(
-            [
-                Diagnostic(
-                    "not-a-shape",
-                    f"{value!r} is not a shape",
-                    help=("write channels and up to three spatial sizes: 3x224x224",),
-                )
-            ]
-        )
-    return Shape.of_sizes(tuple(sizes))
+    why, _ = why_no_shape(sizes)
+    if why:
+        raise SpecError([Diagnostic("not-a-shape", f"{title}: {why}", help=help_)])
+    return Shape.of_sizes(tuple(map(int, sizes)))
 
 
 def as_value(text: str) -> Any:

@@ -156,33 +156,32 @@ class Evaluation:
     def shape_of(self, expr: syntax.Expr, scope: Scope) -> Shape:
         """The shape that `input` or `expect` names."""
         value = self.value(expr, scope)
-        sizes: list[int] = []
-        if isinstance(value, tuple) and not 1 <= len(value) <= 4:
-            self.fail(
-                "not-a-shape",
-                "a shape has channels and up to three spatial sizes",
-                expr.span,
-                f"this has {len(value)} sizes",
-            )
-        parts = expr.items if isinstance(expr, syntax.TupleOf) else (expr,) * 4
-        for size, part in zip(value if isinstance(value, tuple) else (value,), parts, strict=False):
-            if isinstance(size, bool) or not isinstance(size, (int, float)) or size != int(size):
-                self.fail("not-a-shape", "a shape is whole numbers", part.span, f"this is {describe(size)}")
-            if not 1 <= size <= LARGEST:
-                self.fail(
-                    "not-a-shape",
-                    "a size is 1 or more, and less than 2^31",
-                    part.span,
-                    f"this is {describe(size)}",
-                )
-            sizes.append(size if isinstance(size, int) else int(size))
+        given = value if isinstance(value, tuple) else (value,)
+        why, at = why_no_shape(given)
+        if why and at is None:
+            self.fail("not-a-shape", why, expr.span, f"this has {len(given)} sizes")
+        if why:
+            span = expr.items[at].span if isinstance(expr, syntax.TupleOf) else expr.span
+            self.fail("not-a-shape", why, span, f"this is {describe(given[at])}")
+        sizes = tuple(size if isinstance(size, int) else int(size) for size in given)
         if prod(sizes) >= LARGEST_TOTAL:
-            title = "a tensor has 2^63 values or more"
-            self.fail("too-large", title, expr.span, f"this is {times(tuple(sizes))}")
-        return Shape.of_sizes(tuple(sizes))
+            self.fail("too-large", "a tensor has 2^63 values or more", expr.span, f"this is {times(sizes)}")
+        return Shape.of_sizes(sizes)
 
     def arrived(self, span: Span) -> Shape:
         """The shape that arrives; an error where nothing does."""
         if self.shape is None:
             raise SpecError([self.no_input(span)])
         return self.shape
+
+
+def why_no_shape(sizes: tuple[Any, ...]) -> tuple[str, int | None]:
+    """Why some values are no shape, and which one is at fault, if one is; an empty reason if they are."""
+    if not 1 <= len(sizes) <= 4:
+        return "a shape has channels and up to three spatial sizes", None
+    for at, size in enumerate(sizes):
+        if isinstance(size, bool) or not isinstance(size, (int, float)) or size % 1:
+            return "a shape is whole numbers", at
+        if not 1 <= size <= LARGEST:
+            return "a size is 1 or more, and less than 2^31", at
+    return "", None

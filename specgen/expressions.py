@@ -91,7 +91,9 @@ class Evaluator:
         """The value of an expression that has to be a number."""
         value = self.value(expr)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise Wrong("not-a-number", "a number is needed here", expr.span, f"this is {describe(value)}")
+            in_parentheses = isinstance(expr, syntax.TupleOf) and expr.span.start < expr.items[0].span.start
+            label, help_ = f"this is {describe(value)}", "" if in_parentheses else no_hexadecimal(value)
+            raise Wrong("not-a-number", "a number is needed here", expr.span, label, help_)
         return value
 
     def whole(self, expr: syntax.Expr) -> int:
@@ -242,6 +244,16 @@ def _bounded(value: Any, expr: syntax.Expr, end: syntax.Expr | None = None) -> A
         return value
     span = expr.span if end is None else expr.span.to(end.span)
     raise Wrong("number-too-large", "number is too large", span, label)
+
+
+def no_hexadecimal(value: Any) -> str:
+    """What to write for `0x10` where its sizes are refused: elsewhere it is 16. Empty for other values."""
+    match value:
+        case (0, int(last)) if last >= 0:
+            return (
+                f"`0x{last}` is 0 × {last}: there are no hexadecimal numbers, write `{int(f'0x{last}', 16)}`"
+            )
+    return ""
 
 
 def describe(value: Any) -> str:

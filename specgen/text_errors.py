@@ -155,6 +155,9 @@ def _unexpected_word(source: Source, offset: int) -> SpecError:
         title, label = f"`{shown}` is not a name", "names are made of A–Z, a–z, 0–9 and _"
         if found[0].isdigit():
             title, label = f"`{shown}` is not a number", "numbers are made of 0–9"
+    elif re.fullmatch(r"0[xX][0-9A-Fa-f]*[A-Fa-f][0-9A-Fa-f]*", found):
+        title, label = f"`{shown}` is not a number", "numbers are written in tens"
+        help_ = f"write `{int(found, 16)}`" if len(found) <= 16 else ""
     elif re.fullmatch(r"[0-9]+(X[0-9]+)+", found):
         title, label = f"`{shown}` is not a size", "sizes are joined by a small x"
         help_ = f"write `{found.lower()}`"

@@ -153,17 +153,19 @@ def test_weights_that_do_not_fit_are_listed(tmp_path: Path, capsys: pytest.Captu
     capsys.readouterr()
     assert main(["build", "birds_planes", "--weights", str(file)]) == 2
     err = capsys.readouterr().err
-    assert "missing: 3.weight" in err and "0.weight: 5 × 1 × 5 × 5 in the file, 16 × 3 × 3 × 3" in err
+    assert "missing: `3.weight`" in err
+    assert "`0.weight`: 5 × 1 × 5 × 5 in the weights, 16 × 3 × 3 × 3" in err
 
 
 @pytest.mark.parametrize("content", [b"", b"junk", b"\x08\0\0\0\0\0\0\0{", b"\xff" * 64])
-def test_weights_that_are_none_are_one_line(
+def test_weights_that_are_none_are_two_lines(
     content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     file = tmp_path / "weights"
     file.write_bytes(content)
     assert main(["build", "tiny28", "--weights", str(file)]) == 2
-    assert len(capsys.readouterr().err.splitlines()) == 1
+    title, note = capsys.readouterr().err.splitlines()
+    assert title.startswith("error[not-weights]: ") and note.startswith("  = note: ")
 
 
 def test_a_checkpoint_cannot_run_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -228,7 +228,7 @@ def programs(page: Path) -> list[tuple[Block, Block | None]]:
     for before, block, after in zip([None, *here], here, [*here, None][1:], strict=False):
         emitted = before is not None and before.language == "spec" and is_emitted(block)
         if block.language == "python" and not block.file and not emitted:
-            shown = after if after and after.language == "text" and not is_error(after) else None
+            shown = after if after and after.language == "text" else None
             found.append((block, shown))
     return found
 
