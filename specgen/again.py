@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from specgen import arithmetic, conditions, initialisation
@@ -100,7 +101,7 @@ def _sequence(sequence: Sequence, shape: Shape, known: Known) -> Sequence:
         _check_name(child.name, index if numbered else None, taken)
     steps, output = _chain(sequence.steps, shape, known)
     _agree(sequence, "gives", sequence.output, output)
-    return Sequence(**{**dict(sequence), "input": shape, "output": output, "steps": steps})
+    return replace(sequence, input=shape, output=output, steps=steps)
 
 
 def _block(block: Block, shape: Shape, known: Known) -> Block:
@@ -119,7 +120,7 @@ def _block(block: Block, shape: Shape, known: Known) -> Block:
     steps, output = _chain(block.steps, enter(shape), inside)
     output = leave(output, inside)
     _agree(block, "gives", block.output, output)
-    return Block(**{**dict(block), "input": shape, "output": output, "steps": steps})
+    return replace(block, input=shape, output=output, steps=steps)
 
 
 def _parallel(parallel: Parallel, shape: Shape, known: Known) -> Parallel:
@@ -134,7 +135,7 @@ def _parallel(parallel: Parallel, shape: Shape, known: Known) -> Parallel:
             f"{parallel.join}: goes from {shape} to {output}, not {parallel.input} to {parallel.output}"
         )
     branches = tuple(Branch(steps=steps) for steps, _ in chains)
-    return Parallel(**{**dict(parallel), "input": shape, "output": output, "branches": branches})
+    return replace(parallel, input=shape, output=output, branches=branches)
 
 
 def _step(step: Step, shape: Shape, known: Known) -> Step:
@@ -145,7 +146,7 @@ def _step(step: Step, shape: Shape, known: Known) -> Step:
     except Refusal as refusal:
         raise ValueError(f"{step.name}: {refusal.title}: {refusal.label}") from None
     _agree(step, "gives", step.output, output)
-    return Step(**{**dict(step), "input": shape, "output": output})
+    return replace(step, input=shape, output=output)
 
 
 def _chain(steps: tuple[Any, ...], shape: Shape, known: Known) -> tuple[tuple[Any, ...], Shape]:

@@ -103,17 +103,14 @@ class _Elaborator(Evaluation):
         fixed = self.decided | self.fixed
         children = draft.without_last_activation(self.frames[0].children)
         root = draft.finish_network(self, children, self.input)
-        network = Network.model_validate(
-            {
-                "name": self.name,
-                "description": self.spec.description,
-                "source": re.split(r"[/\\]", self.source.name)[-1] if self.source.stem else "",
-                "settings": self.settings,
-                "fixed": tuple(name for name in self.settings if name in fixed),
-                "init": tuple(sorted(self.init, key=lambda rule: initialisation.breadth(rule.kind))),
-                "root": root,
-            },
-            context={"inferred": True},
+        network = Network.inferred(
+            name=self.name,
+            description=self.spec.description,
+            source=re.split(r"[/\\]", self.source.name)[-1] if self.source.stem else "",
+            settings=self.settings,
+            fixed=tuple(name for name in self.settings if name in fixed),
+            init=tuple(sorted(self.init, key=lambda rule: initialisation.breadth(rule.kind))),
+            root=root,
         )
         for what, total in (("parameters", network.params), ("multiply-adds", network.macs)):
             if total >= LARGEST_TOTAL:
@@ -621,7 +618,7 @@ class _Elaborator(Evaluation):
         if not layer.may_overwrite or "inplace" in given or not before:
             return layer
         if isinstance(before[0], DraftLayer) and before[0].layer.family in ("conv", "linear", "norm"):
-            return type(layer)(**{**dict(layer), "inplace": True})
+            return layer.with_options(inplace=True)
         return layer
 
     def _refused(

@@ -7,7 +7,7 @@ do by its weights, and dropout does nothing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from specgen.ir import Block, Branch, Member, Network, Parallel, Sequence, Step
@@ -51,8 +51,8 @@ def for_inference(network: Network) -> Folded:
     """
     origins: dict[str, Origin] = {}
     steps = _fold(network.root.steps, "", "", origins)
-    root = network.root.model_copy(update={"steps": steps})
-    return Folded(network.model_copy(update={"root": root, "init": ()}), origins)
+    root = replace(network.root, steps=steps)
+    return Folded(network.but(root=root, init=()), origins)
 
 
 def _fold(steps: Iterable[Member], old: str, new: str, origins: dict[str, Origin]) -> tuple[Any, ...]:
@@ -64,7 +64,7 @@ def _fold(steps: Iterable[Member], old: str, new: str, origins: dict[str, Origin
         if isinstance(before, Step) and isinstance(step, Step) and _can_fold(before, step):
             path = f"{new}{before.name}"
             if not origins[path].norm:
-                kept[-1] = before.model_copy(update={"layer": before.layer.model_copy(update={"bias": True})})
+                kept[-1] = replace(before, layer=before.layer.with_options(bias=True))
                 origins[path] = _folded(origins[path].layer, before, step, f"{old}{step.name}")
                 continue
         kept.append(_node(step, old, new, str(len(kept)), origins))
@@ -75,15 +75,15 @@ def _node(node: Member, old: str, new: str, number: str, origins: dict[str, Orig
     """One node, under its new name."""
     if isinstance(node, Parallel):
         branches = [_branch(branch, old, new, origins) for branch in node.branches]
-        return node.model_copy(update={"branches": tuple(branches)})
+        return replace(node, branches=tuple(branches))
     name = number if node.name.isdigit() else node.name
     match node:
         case Step():
             origins[f"{new}{name}"] = Origin(f"{old}{node.name}")
-            return node.model_copy(update={"name": name})
+            return replace(node, name=name)
         case Sequence() | Block():
             steps = _fold(node.steps, f"{old}{node.name}.", f"{new}{name}.", origins)
-            return node.model_copy(update={"name": name, "steps": steps})
+            return replace(node, name=name, steps=steps)
 
 
 def _branch(branch: Branch, old: str, new: str, origins: dict[str, Origin]) -> Branch:

@@ -1,183 +1,59 @@
 """The network: what a spec comes to once names are resolved and every shape is known.
 
-Two kinds of node: a layer, which is open (see `specgen.layers`), and structure, which is closed. Frozen
-Pydantic, so it goes to JSON and comes back; what comes back is inferred again and has to agree.
+Two kinds of node: a layer, which is open (see `specgen.layers`), and structure, which is closed. All are
+frozen. Pydantic reads them from JSON and writes them (`specgen.json_form`); what comes in is inferred again
+and has to agree.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, fields
 from functools import cached_property
-from math import isfinite, prod
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
+from math import prod
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    PlainValidator,
-    ValidationInfo,
-    WithJsonSchema,
-    model_validator,
-)
-
-from specgen import arithmetic
 from specgen.joins import JoinKind
-from specgen.layers import registry
-from specgen.layers.base import Call, Layer
-from specgen.limits import DEFAULT_LIMITS
-from specgen.shape import LARGEST_TOTAL, Shape, ShapeField
+from specgen.layers.base import Call
+from specgen.shape import Shape
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
     import torch
+    from pydantic import ConfigDict
     from torch import nn
 
     from specgen.accepts import Accepts
-
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=200)]
-ChildName = Annotated[str, Field(pattern=r"^([A-Za-z_][A-Za-z0-9_]*|[0-9]+)$", max_length=200)]
-
-
-def _layer_from_json(value: Any) -> Layer:
-    """A layer from its JSON form: its options, its `kind`, and in `written` what they were computed from."""
-    if isinstance(value, Layer):
-        return value
-    if not isinstance(value, dict):
-        raise ValueError("a layer is an object with its `kind` and its options")
-    options = dict(value)
-    kind, written = options.pop("kind", None), options.pop("written", {})
-    layer = registry.find(kind) if isinstance(kind, str) else None
-    if layer is None:
-        raise ValueError(f"{kind!r} is no kind of layer")
-    if not isinstance(written, dict):
-        raise ValueError("`written` is an object")
-    for name, text in written.items():
-        options[name] = _written(name, options.get(name), text)
-    return layer(**options)
+    from specgen.json_form import (
+        Arguments,
+        Branches,
+        ChildName,
+        Children,
+        Identifier,
+        LayerField,
+        Members,
+        ShapeField,
+        Value,
+    )
 
 
-def _written(name: str, number: Any, text: Any) -> Any:
-    """A number with what it was computed from; of a tuple, each number that was computed."""
-    if isinstance(number, list) and isinstance(text, list) and len(number) == len(text):
-        pairs = zip(number, text, strict=True)
-        return tuple(one if said is None else _written(name, one, said) for one, said in pairs)
-    if not arithmetic.is_number(number) or not isinstance(text, str):
-        raise ValueError(f"{name} is not a number with what it was computed from")
-    expression = arithmetic.read(text)
-    if isinstance(expression, (int, float)):
-        raise ValueError(f"{name} is not computed from anything")
-    return arithmetic.traced(number, expression)
+class _Frozen:
+    """What Pydantic has to hold to when it reads a class of this module."""
 
-
-def _computed_from(value: Any) -> Any:
-    """What a number was computed from, as `written` says it; nothing where it is printed as a number."""
-    if isinstance(value, tuple):
-        texts = [_computed_from(one) or None for one in value]
-        return texts if any(texts) else ""
-    if not isinstance(value, arithmetic.Traced):
-        return ""
-    text = arithmetic.show(value.expression)
-    if len(text) > arithmetic.LONGEST_TEXT or isinstance(arithmetic.read(text), (int, float)):
-        return ""
-    return text
-
-
-def _layer_to_json(layer: Layer) -> dict[str, Any]:
-    options = layer.model_dump()
-    written = {
-        name: text for name in type(layer).model_fields if (text := _computed_from(getattr(layer, name)))
-    }
-    return {"kind": layer.word, **options, **({"written": written} if written else {})}
-
-
-class _LayerSchema:
-    """Puts the kinds of layers that are known when it is asked into a JSON Schema."""
-
-    def __get_pydantic_json_schema__(self, schema: object, handler: object) -> dict[str, Any]:
-        from specgen.layers.schema import layers_schema
-
-        return layers_schema()
-
-
-LayerField = Annotated[
-    Layer, PlainValidator(_layer_from_json), PlainSerializer(_layer_to_json), _LayerSchema()
-]
-
-
-def _value(value: Any) -> Any:
-    """What a name in a spec can stand for: a number, a boolean, a word, or a tuple of them."""
-    match value:
-        case bool():
-            return value
-        case int() if abs(value) < LARGEST_TOTAL:
-            return value
-        case float() if isfinite(value):
-            return value
-        case str() if value.isascii() and value.isidentifier() and len(value) <= 200:
-            return value
-        case tuple() | list():
-            return tuple(map(_value, value))
-    raise ValueError("it is no number, word, boolean or tuple of them")
-
-
-_VALUE_SCHEMA: dict[str, Any] = {
-    "anyOf": [
-        {"type": ["boolean", "number"]},
-        {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "maxLength": 200},
-        {"type": "array"},
-    ]
-}
-
-Value = Annotated[Any, PlainValidator(_value), WithJsonSchema(_VALUE_SCHEMA)]
-
-
-def _arguments_from_json(value: Any) -> dict[str, Any]:
-    """A block's arguments: a value each, or a number with the expression it was computed from."""
-    if not isinstance(value, dict):
-        raise ValueError("arguments are an object")
-    return {
-        name: _written(name, one.get("value"), one.get("written")) if isinstance(one, dict) else _value(one)
-        for name, one in value.items()
+    __slots__ = ()
+    __pydantic_config__: ClassVar[ConfigDict] = {
+        "strict": True,
+        "extra": "forbid",
+        "allow_inf_nan": False,
+        "revalidate_instances": "always",
     }
 
 
-def _arguments_to_json(arguments: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: {"value": arithmetic.plain(one), "written": text} if (text := _computed_from(one)) else one
-        for name, one in arguments.items()
-    }
-
-
-_COMPUTED_SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "properties": {"value": {"type": ["number", "array"]}, "written": {"type": ["string", "array"]}},
-    "required": ["value", "written"],
-    "additionalProperties": False,
-}
-
-Arguments = Annotated[
-    dict[str, Any],
-    PlainValidator(_arguments_from_json),
-    PlainSerializer(_arguments_to_json),
-    WithJsonSchema(
-        {
-            "type": "object",
-            "additionalProperties": {"anyOf": [*_VALUE_SCHEMA["anyOf"], _COMPUTED_SCHEMA]},
-        }
-    ),
-]
-
-_CONFIG = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
-
-
-class Node(BaseModel):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node(_Frozen):
     """What all nodes have: a name in the module tree, and the shapes at both ends."""
-
-    model_config = _CONFIG
 
     name: ChildName
     input: ShapeField
@@ -188,6 +64,7 @@ class Node(BaseModel):
     guard: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step(Node):
     """One layer."""
 
@@ -200,13 +77,15 @@ class Step(Node):
         return self.layer.call(self.input)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sequence(Node):
     """Nodes one behind the other: the network itself, a named group, or a block that is a chain."""
 
     node: Literal["sequence"] = "sequence"
-    steps: tuple[Child, ...]
+    steps: Children
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Block(Node):
     """One use of a block: a module whose members may branch.
 
@@ -215,19 +94,18 @@ class Block(Node):
 
     node: Literal["block"] = "block"
     block: Identifier
-    arguments: Arguments = {}
+    arguments: Arguments = field(default_factory=dict)
     #: The arguments' values where a use does not give them.
-    defaults: dict[Identifier, Value] = {}
-    steps: tuple[Member, ...]
+    defaults: dict[Identifier, Value] = field(default_factory=dict)
+    steps: Members
 
 
-class Parallel(BaseModel):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parallel(_Frozen):
     """Branches side by side, joined: part of the block around it, and no module of its own.
 
     A single branch joined with nothing is itself: a `residual when` whose condition does not hold.
     """
-
-    model_config = _CONFIG
 
     node: Literal["parallel"] = "parallel"
     input: ShapeField
@@ -236,30 +114,28 @@ class Parallel(BaseModel):
     #: The condition for the second branch, an identity, to be there; empty where it always is.
     guard: str = ""
     join: JoinKind
-    branches: Annotated[tuple[Branch, ...], Field(min_length=1)]
+    branches: Branches
 
 
-class Branch(BaseModel):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branch(_Frozen):
     """One branch of a parallel: without steps, the identity."""
 
-    model_config = _CONFIG
-
-    steps: tuple[Member, ...]
+    steps: Members
 
 
 #: What an `nn.Sequential` holds, and what a block holds.
-Child = Annotated[Step | Sequence | Block, Field(discriminator="node")]
-Member = Annotated[Step | Sequence | Block | Parallel, Field(discriminator="node")]
+Child: TypeAlias = Step | Sequence | Block
+Member: TypeAlias = Step | Sequence | Block | Parallel
 
 
-class InitRule(BaseModel):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InitRule(_Frozen):
     """How the weights of some layers start: `torch.nn.init`'s function with an underscore behind it."""
-
-    model_config = _CONFIG
 
     kind: Identifier
     function: Identifier
-    options: dict[Identifier, int | float | str] = {}
+    options: dict[Identifier, int | float | str] = field(default_factory=dict)
     bias: float | None = None
     line: int | None = None
 
@@ -276,7 +152,8 @@ class LayerRow(NamedTuple):
     line: int | None
 
 
-class Network(BaseModel):
+@dataclass(frozen=True, kw_only=True, init=False, repr=False)
+class Network(_Frozen):
     """A checked network: every shape known, nothing left that a backend could refuse.
 
     Attributes:
@@ -289,28 +166,63 @@ class Network(BaseModel):
         root: the outermost sequence.
     """
 
-    model_config = _CONFIG
-
     name: Identifier
     description: str = ""
     source: str = ""
-    settings: dict[Identifier, Value] = {}
+    settings: dict[Identifier, Value] = field(default_factory=dict)
     fixed: tuple[Identifier, ...] = ()
     init: tuple[InitRule, ...] = ()
     root: Sequence
 
-    @model_validator(mode="after")
-    def _same_gate(self, info: ValidationInfo) -> Network:
-        """Whatever way a network comes in, its shapes are inferred: here, unless `elaborate` just did."""
-        context = info.context or {}
-        if not context.get("inferred"):
-            from specgen.again import infer_again
+    def __init__(self, **parts: Any) -> None:
+        """A network from its parts, checked like JSON; raises Pydantic's `ValidationError`."""
+        from specgen.json_form import NETWORK
 
-            limits = context.get("limits", DEFAULT_LIMITS)
-            if sum(1 for _ in walk(self.root)) > limits.layers:
-                raise ValueError(f"the network has more than {limits.layers:,} layers")
-            self.__dict__["root"] = infer_again(self)
-        return self
+        for name in parts.keys() - {one.name for one in fields(self)}:
+            raise TypeError(f"a network has no {name}")
+        self.__dict__.update(vars(NETWORK.validate_python(Network.inferred(**parts))))
+
+    @classmethod
+    def inferred(cls, **parts: Any) -> Network:
+        """A network from parts that inference made. Nothing is checked again."""
+        network = object.__new__(cls)
+        network.__dict__.update(parts)
+        return network
+
+    def but(self, **changes: Any) -> Network:
+        """The same network with other parts that inference made."""
+        return Network.inferred(**{one.name: getattr(self, one.name) for one in fields(self)} | changes)
+
+    @classmethod
+    def model_validate_json(cls, text: str | bytes, *, context: Mapping[str, Any] | None = None) -> Network:
+        """The network that a JSON text describes, every shape inferred anew.
+
+        `context={"limits": specgen.Limits(…)}` sets how many layers it may have. Raises Pydantic's
+        `ValidationError`, a `ValueError`, for anything but a network that is right.
+        """
+        from specgen.json_form import NETWORK
+
+        return NETWORK.validate_json(text, context=dict(context or {}))
+
+    @classmethod
+    def model_json_schema(cls) -> dict[str, Any]:
+        """The JSON Schema of a network's JSON, with every kind of layer that is registered."""
+        from specgen.json_form import NETWORK
+
+        return NETWORK.json_schema()
+
+    def model_dump_json(self, *, indent: int | None = None) -> str:
+        """The network as JSON, for `model_validate_json`."""
+        from specgen.json_form import NETWORK
+
+        return NETWORK.dump_json(self, indent=indent).decode()
+
+    def model_dump(self) -> dict[str, Any]:
+        """What `model_dump_json` writes, as plain data."""
+        from specgen.json_form import NETWORK
+
+        dumped: dict[str, Any] = NETWORK.dump_python(self, mode="json")
+        return dumped
 
     @property
     def input_shape(self) -> Shape:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import ValidationError
-
 from specgen import options, syntax, vocabulary
 from specgen.arithmetic import is_number
 from specgen.diagnostics import Label, SpecError
@@ -14,6 +12,7 @@ from specgen.evaluation import Evaluation
 from specgen.expressions import describe
 from specgen.layers import registry
 from specgen.layers.base import Layer
+from specgen.layers.fields import WrongOptions
 from specgen.scope import Given, Scope
 from specgen.shape import LARGEST
 from specgen.source import Source, Span
@@ -104,14 +103,13 @@ def make(
 ) -> Layer:  # fmt: skip
     """The layer with its options; every value that does not fit is reported."""
     evaluation.fixed.update(*(one.captured for one in given.values()))
-    values = {name: one.value for name, one in given.items() if name in kind.model_fields}
+    values = {name: one.value for name, one in given.items() if name in kind.options}
     try:
         return kind(**values)
-    except ValidationError as errors:
+    except WrongOptions as error:
         found = []
-        for error in errors.errors(include_url=False):
-            name = str(error["loc"][0])
-            if error["type"] == "missing":
+        for name, problem, wanted in error.faults:
+            if problem == "missing":
                 title = f"`{word.text}` needs its {_in_words(name)}"
                 example = kind.example.replace(" ", "=", 1) if trim else kind.example
                 found.append(
@@ -119,10 +117,9 @@ def make(
                 )
             else:
                 one = given[name]
-                wanted = error["msg"]
                 if is_number(one.value) and one.value > LARGEST:
-                    wanted = "must be less than 2^31"
-                title = f"{_as_written(evaluation.source, one.span, name, word.text)} {wanted}"
+                    wanted = "less than 2^31"
+                title = f"{_as_written(evaluation.source, one.span, name, word.text)} must be {wanted}"
                 fraction = isinstance(one.value, float) and not one.value.is_integer()
                 rounded = "a number is not rounded unless you say how: `floor(…)`, `round(…)`, `a // b`"
                 help_ = rounded if fraction and "whole" in wanted else ""

@@ -27,7 +27,7 @@ class TrimWord:
 @cache
 def option_names(layer: type[Layer]) -> Mapping[str, str]:
     """Every name an option of the layer goes by, and the option it stands for."""
-    found = {name: name for name in layer.model_fields}
+    found = {name: name for name in layer.options}
     found.update(layer.short)
     if "ceil_mode" in found:
         found["ceil"] = "ceil_mode"
@@ -41,11 +41,10 @@ def option_names(layer: type[Layer]) -> Mapping[str, str]:
 def flags(layer: type[Layer]) -> Mapping[str, tuple[str, Any]]:
     """The words that stand alone on the layer's line, with the option and the value they mean."""
     found: dict[str, tuple[str, Any]] = {}
-    fields = layer.model_fields
-    if "bias" in fields:
+    if "bias" in layer.options:
         found["bias"] = "bias", True
         found["nobias"] = "bias", False
-    if "ceil_mode" in fields:
+    if "ceil_mode" in layer.options:
         found["ceil"] = "ceil_mode", True
     if layer.takes_trim:
         found["linear"] = "act", "none"
@@ -65,7 +64,7 @@ def values(option: str, layer: type[Layer]) -> frozenset[str]:
 
     if option in TRIM and layer.takes_trim:
         return frozenset(word for word, trim in registry.trims().items() if trim.trim == option) | {"none"}
-    return words_of(layer.option_type(option))
+    return words_of(layer.options[option].kind)
 
 
 def written(value: Any) -> str:
@@ -90,11 +89,7 @@ def short_name(layer: type[Layer], option: str) -> str:
 
 def as_line(layer: Layer) -> str:
     """A layer as a spec's line says it, with what is not at its default: `conv 64 k=7 s=2 nobias`."""
-    shown = {
-        name: getattr(layer, name)
-        for name, field in type(layer).model_fields.items()
-        if name not in EXECUTION and (field.is_required() or getattr(layer, name) != field.default)
-    }
+    shown = {name: value for name, value in layer.given().items() if name not in EXECUTION}
     return line_with(type(layer), shown)
 
 
@@ -103,7 +98,7 @@ def line_with(kind: type[Layer], values: Mapping[str, Any]) -> str:
     words = {meant: flag for flag, meant in flags(kind).items()}
     first = [name for name in kind.positional if name in values]
     parts = [kind.word, *(written(arithmetic.plain(values[name])) for name in first)]
-    for name in kind.model_fields:
+    for name in kind.options:
         if name not in values or name in first:
             continue
         value = arithmetic.plain(values[name])

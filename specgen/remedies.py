@@ -6,14 +6,13 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from pydantic import ValidationError
-
 from specgen import options
 from specgen.draft import Draft, DraftLayer, DraftParallel, along
 from specgen.expressions import describe
 from specgen.joins import JoinKind, share
 from specgen.layers import registry
 from specgen.layers.base import Layer, Refusal, nearest_multiples
+from specgen.layers.fields import WrongOptions
 from specgen.shape import Shape, collapse
 from specgen.source import Source
 
@@ -29,8 +28,8 @@ def tried(layer: Layer, refusal: Refusal, arrived: Shape, *, as_option: bool = F
     found = []
     for remedy in refusal.remedies:
         try:
-            changed = type(layer)(**{**dict(layer), **remedy})
-        except ValidationError:
+            changed = layer.with_options(**remedy)
+        except WrongOptions:
             continue
         if _again((changed,), arrived) is not None:
             shown = proposal(changed, remedy)
@@ -111,8 +110,8 @@ def equalised(steps: Iterable[Draft], fits: Callable[[Shape], bool], wanted: Sha
             continue  # a norm has nothing to change, and a line in a repeat would change elsewhere too
         for change in _changes(step, straight[-1].output, wanted):
             try:
-                changed = type(step.layer)(**{**dict(step.layer), **change})
-            except ValidationError:
+                changed = step.layer.with_options(**change)
+            except WrongOptions:
                 continue
             layers = (changed, *(one.layer for one in straight[index + 1 :]))
             after = _again(layers, step.input)
@@ -147,7 +146,7 @@ def pointwise(steps: Iterable[Draft], fits: Callable[[Shape], bool]) -> str:
             continue
         features: Any = getattr(layer, "out_features", None)
         if layer.family == "linear" and shape.is_map:
-            layer = conv(out_channels=features, kernel_size=1)  # type: ignore[call-arg]
+            layer = conv(out_channels=features, kernel_size=1)
             replaced += 1
         after = _again((layer,), shape)
         if after is None:
@@ -160,7 +159,7 @@ def pointwise(steps: Iterable[Draft], fits: Callable[[Shape], bool]) -> str:
 def _changes(step: DraftLayer, output: Shape, wanted: Shape) -> Iterator[Mapping[str, Any]]:
     """Options of a step that might turn what comes out behind it into what is wanted."""
     layer = step.layer
-    fields = type(layer).model_fields
+    fields = layer.options
     size = next((name for name in ("out_channels", "out_features") if name in fields), "")
     channels = {size: int(wanted.channels)} if size and output.channels != wanted.channels else {}
     if channels:
@@ -227,7 +226,7 @@ def projection(arrived: Shape, output: Shape) -> str:
     sizes = zip(arrived.spatial, output.spatial, strict=True)
     stride: Any = collapse(tuple(-(-int(size) // int(out)) for size, out in sizes))
     try:
-        made = conv(out_channels=int(output.channels), kernel_size=1, stride=stride).infer(arrived)  # type: ignore[call-arg]
+        made = conv(out_channels=int(output.channels), kernel_size=1, stride=stride).infer(arrived)
     except Refusal:
         return ""
     if made.sizes != output.sizes:

@@ -394,7 +394,7 @@ class _Resolver:
                 if option is None:
                     self._unknown_option(word, layer, argument.name)
                     continue
-                is_option = option in options.TRIM or option in layer.model_fields
+                is_option = option in options.TRIM or option in layer.options
                 words = options.values(option, layer) if is_option else frozenset()
                 self._expr(argument.value, names, extra=words, of=argument.name.text)
             elif isinstance(argument, syntax.Name) and argument.text not in names:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
-
-from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
+from typing import Any
 
 from specgen import arithmetic
 
@@ -141,55 +139,3 @@ def along(
         plain = tuple(map(arithmetic.plain, values))
         sizes.append(arithmetic.opaque(rule(*plain, **fixed), values))
     return tuple(sizes)
-
-
-def _to_json(shape: Shape) -> dict[str, Any]:
-    channels = arithmetic.expression_of(shape.channels)
-    written = {"written": arithmetic.show(channels)} if arithmetic.names(channels) else {}
-    return {
-        "channels": int(shape.channels),
-        "spatial": [int(size) for size in shape.spatial],
-        "channels_last": shape.channels_last,
-        **written,
-    }
-
-
-def _from_json(value: Any) -> Shape:
-    if isinstance(value, Shape):
-        return value
-    if not isinstance(value, dict) or not value.keys() <= {"channels", "spatial", "channels_last", "written"}:
-        raise ValueError("a shape has channels, spatial and channels_last")
-    channels: Any = value.get("channels")
-    spatial: Any = value.get("spatial", ())
-    channels_last, written = value.get("channels_last", False), value.get("written")
-    if not isinstance(spatial, (list, tuple)) or len(spatial) > 3 or not isinstance(channels_last, bool):
-        raise ValueError("a shape has up to three spatial sizes")
-    for size in (channels, *spatial):
-        if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= LARGEST:
-            raise ValueError(f"a size is a whole number from 1 to {LARGEST}")
-    if written is not None:
-        channels = arithmetic.traced(channels, arithmetic.read(str(written)))
-    return Shape(channels, tuple(spatial), channels_last)
-
-
-_SIZE_SCHEMA = {"type": "integer", "minimum": 1, "maximum": LARGEST}
-
-#: A `Shape` in a Pydantic model. In JSON, an object of its three fields.
-ShapeField = Annotated[
-    Shape,
-    PlainValidator(_from_json),
-    PlainSerializer(_to_json),
-    WithJsonSchema(
-        {
-            "type": "object",
-            "properties": {
-                "channels": _SIZE_SCHEMA,
-                "spatial": {"type": "array", "items": _SIZE_SCHEMA, "maxItems": 3},
-                "channels_last": {"type": "boolean"},
-                "written": {"type": "string"},
-            },
-            "required": ["channels"],
-            "additionalProperties": False,
-        }
-    ),
-]

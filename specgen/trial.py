@@ -180,7 +180,7 @@ def _leaf(step: Step, made: dict[Any, Node]) -> Node:
     built = bare(step.input)
     # An option's type may keep what has no hash.
     key = (type(step.layer), repr(options), built, step.line)
-    return _once(made, key, lambda: Leaf(step.layer.model_copy(update=options), built, step.line))
+    return _once(made, key, lambda: Leaf(step.layer.with_options(**options), built, step.line))
 
 
 def _once(made: dict[Any, Node], key: Any, make: Callable[[], Node]) -> Node:

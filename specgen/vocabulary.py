@@ -225,7 +225,7 @@ def for_flag(
 ) -> list[str]:
     """Help for a bare word on a layer's line; `names` are the values in scope."""
     flags = options.flags(layer)
-    choices = [option for option in layer.model_fields if name in options.values(option, layer)]
+    choices = [option for option in layer.options if name in options.values(option, layer)]
     if choices:
         return [f"write `{choices[0]}={name}`"]
     if name in options.option_names(layer):
@@ -264,12 +264,12 @@ def _listed_flags(layer: type[Layer]) -> str:
 
 def _listed_options(layer: type[Layer]) -> str:
     """The options of a layer by their short names, with their defaults; what it takes by position first."""
-    fields = layer.model_fields
     short = {option: letter for letter, option in layer.short.items()}
-    order = (*layer.positional, *(name for name in fields if name not in layer.positional))
+    order = (*layer.positional, *(name for name in layer.options if name not in layer.positional))
     shown = []
     for name in order:
-        default = "" if fields[name].is_required() else f"={options.written(fields[name].default)}"
+        option = layer.options[name]
+        default = "" if option.required else f"={options.written(option.default)}"
         shown.append(f"{short[name]}{default} ({name})" if name in short else f"{name}{default}")
     if layer.takes_trim:
         shown += ["norm=none", f"act={layer.default_act or 'none'}", "drop=none"]

@@ -328,6 +328,20 @@ def test_torch_stays_unimported(code: str) -> None:
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.parametrize(
+    "command",
+    ["check vgg16", "summary vgg16", "explain vgg16", "fmt --check specs/vgg16.spec", "diff vgg11 vgg16"],
+)
+def test_what_is_asked_often_imports_little(command: str) -> None:
+    """Neither Pydantic nor Lark nor Jinja is asked for what has no JSON, no grammar and no file."""
+    program = (
+        f"import sys\nfrom specgen.cli import main\ncode = main({command.split()})\n"
+        "print(code, {'pydantic', 'lark', 'jinja2', 'torch', 'numpy'} & {*sys.modules}, file=sys.stderr)"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert result.stderr.splitlines()[-1] in ("0 set()", "1 set()")
+
+
 def test_an_interrupt_has_its_exit_code(monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*arguments: object, **keywords: object) -> None:
         raise KeyboardInterrupt

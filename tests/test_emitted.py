@@ -373,7 +373,7 @@ def test_descriptions_stay_text(text: str, place: str, load_module: Any) -> None
 )
 def test_file_names_stay_text(name: str) -> None:
     network = specgen.compile(text="# A net.\nnetwork Net\ninput 3x8x8\nconv 4")
-    named = network.model_copy(update={"source": name})
+    named = network.but(source=name)
     text = named.emit()
     assert len(ast.parse(text).body) == 4
     assert all(char.isprintable() or char == "\n" for char in text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +16,7 @@ from torch import nn
 import specgen
 from specgen import Call, Layer, Refusal, Shape, SpecError, register_layer
 from specgen.cli import main
-from specgen.layers import Whole
+from specgen.layers import Choice, Whole
 from specgen.layers.registry import unregister_layer
 
 TINY = "input 3x8x8\nparam width = 4\nconv width k=1 linear\n"
@@ -66,7 +67,7 @@ def test_a_path_object_will_do(tmp_path: Path) -> None:
         ({"width": 0}, "wrong-value"),
         ({"width": "bn"}, "value-missing"),
         ({"variant": "big"}, "unknown-variant"),
-        ({"input": "3xx8"}, "syntax"),
+        ({"input": "3xx8"}, "not-a-shape"),
         ({"input": (3, 0)}, "not-a-shape"),
         ({"input": (1, 2, 3, 4, 5)}, "not-a-shape"),
         ({"input": (True, 8, 8)}, "not-a-shape"),
@@ -193,5 +194,61 @@ def test_two_layers_cannot_share_a_word() -> None:
 
         word = "conv"
 
+        def call(self, x: Shape) -> Call:
+            return Call("Identity")
+
     with pytest.raises(ValueError, match="already names Conv"):
         register_layer(Other)
+
+
+def test_a_layer_without_a_call_is_not_registered() -> None:
+    class Half(Layer):
+        """Only a word."""
+
+        word = "half_a_layer"
+
+    with pytest.raises(TypeError, match="Half has no method call"):
+        register_layer(Half)
+
+
+def test_an_option_needs_a_type_and_a_name_of_its_own() -> None:
+    with pytest.raises(TypeError, match=r"Untyped\.size needs an OptionType"):
+
+        class Untyped(Layer):
+            """No type that checks a value."""
+
+            size: int = 1
+
+    with pytest.raises(TypeError, match=r"Taken\.family cannot be an option"):
+
+        class Taken(Layer):
+            """An option that hides what every layer has."""
+
+            family: Annotated[str, Choice("a", "b")] = "a"  # type: ignore[assignment]
+
+
+def test_options_are_inherited_and_defaults_changed() -> None:
+    """This module's annotations are text, as in any with `from __future__ import annotations`."""
+
+    class Wide(MaxOut):
+        """The same with a default."""
+
+        pieces = 2
+
+    assert dict(Wide()) == {"pieces": 2} and Wide() != MaxOut(pieces=2)
+    assert MaxOut.options["pieces"].required and not Wide.options["pieces"].required
+    assert Wide(pieces=4).infer(Shape(8)) == Shape(2)
+
+
+def test_a_network_made_by_hand_passes_the_same_gate() -> None:
+    network = specgen.compile("vgg11")
+    parts = {one.name: getattr(network, one.name) for one in fields(network)}
+    assert specgen.Network(**parts) == network
+    wrong = replace(network.root, output=Shape(10))
+    for changed in ({"root": wrong}, {"name": "a b"}, {"root": "vgg"}):
+        with pytest.raises(ValueError, match="validation error"):
+            specgen.Network(**{**parts, **changed})
+    with pytest.raises(ValueError, match="root"):
+        specgen.Network(name="Empty")
+    with pytest.raises(TypeError, match="a network has no colour"):
+        specgen.Network(**parts, colour=1)

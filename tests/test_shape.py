@@ -12,7 +12,8 @@ from torch import Tensor, nn
 import specgen
 from specgen import arithmetic
 from specgen.arithmetic import Symbol
-from specgen.shape import LARGEST, Shape, ShapeField, along, collapse, spread, times, transposed, window
+from specgen.json_form import ShapeField
+from specgen.shape import LARGEST, Shape, along, collapse, spread, times, transposed, window
 
 torch.set_num_threads(1)
 

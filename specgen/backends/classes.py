@@ -262,9 +262,9 @@ def make(step: Step, known: Known) -> Make:
 
 def _is_fixed_default(layer: Layer, name: str, value: Any, known: Known) -> bool:
     """Whether a keyword is only there because it came from a param, which is fixed at PyTorch's default."""
-    field = type(layer).model_fields.get(name)
+    option = layer.options.get(name)
     named = arithmetic.names(value)
-    return field is not None and bool(named) and named <= known.keys() and value == field.default
+    return option is not None and bool(named) and named <= known.keys() and value == option.default
 
 
 def class_of(step: Step) -> str:

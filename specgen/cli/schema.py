@@ -24,7 +24,7 @@ def schema(
     Network.model_dump_json(), and Network.model_validate_json() reads it.
     """
     if spec is not None:
-        print_json(network_of(spec, pairs, shape, variant, as_json).model_dump(mode="json"))
+        print_json(network_of(spec, pairs, shape, variant, as_json).model_dump())
         return
     if pairs or shape or variant:
         raise click.UsageError("--set, --input and --variant need a spec")

@@ -192,9 +192,9 @@ def _of_layer(arguments: list[list[Word]], layer: type[Layer], drop_is_half: boo
 
 def _order(layer: type[Layer]) -> dict[str, int]:
     """The place of each option on the layer's line: sizes first, then its trim."""
-    fields = list(layer.model_fields)
-    names = [name for name in _FIRST if name in fields]
-    names += [name for name in fields if name not in _FIRST and not (layer.takes_trim and name == "bias")]
+    names = [name for name in _FIRST if name in layer.options]
+    rest = [name for name in layer.options if name not in _FIRST]
+    names += [name for name in rest if not (layer.takes_trim and name == "bias")]
     if layer.takes_trim:
         norm, act, drop = options.TRIM
         names += [norm, "bias", act, drop]
@@ -220,7 +220,7 @@ def _short(words: list[Word], layer: type[Layer], drop_is_half: bool) -> tuple[s
     letters = {meant: letter for letter, meant in layer.short.items()}
     if "ceil_mode" in known:
         letters["ceil_mode"] = "ceil"
-    if cell.name in layer.model_fields:
+    if cell.name in layer.options:
         short = letters.get(option, cell.name)
         return option, Cell(f"{short}={spaced(value, tight=True)}", short)
     return option, cell

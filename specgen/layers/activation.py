@@ -18,7 +18,7 @@ class Activation(Layer):
     from_output: ClassVar[bool] = False
 
     def call(self, x: Shape) -> Call:
-        return Call(self.torch_name, (), self.changed(*type(self).model_fields))
+        return Call(self.torch_name, (), self.changed(*self.options))
 
     def saved(self, x: Shape, contiguous: bool) -> Saved:
         return Saved(output=True) if self.from_output else Saved(input=True)

@@ -1,15 +1,14 @@
 """What a layer is: its options, its shape rule, its parameters, and the PyTorch call it stands for."""
 
-from collections.abc import Iterable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import prod
-from typing import Any, ClassVar, Literal, TypeAlias
-
-from pydantic import BaseModel, ConfigDict
+from typing import Any, ClassVar, Literal, NoReturn, Self, TypeAlias, dataclass_transform
 
 from specgen import arithmetic
-from specgen.layers.fields import OptionType
+from specgen.layers.fields import Fault, Option, WrongOptions, options_of
 from specgen.shape import PerAxis, Shape, collapse
 from specgen.workings import Working, shape_on_board, worked_shape
 
@@ -96,15 +95,19 @@ class Refusal(Exception):  # noqa: N818 (what a shape rule says, not a failure o
         self.channels = tuple(channels)
 
 
-class Layer(BaseModel):
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+class Layer(ABC):
     """A kind of layer: subclass it, register it, and the whole compiler knows it.
 
-    The fields are its options, under PyTorch's names, with their types, defaults and bounds. A
-    default that is PyTorch's own is left out of the constructor call by `changed`.
+    The annotations are its options, under PyTorch's names, each with an `OptionType` and, if it has one,
+    its default: `stride: Annotated[int, Whole(1)] = 1`. A default that is PyTorch's own is left out of the
+    constructor call by `changed`. A layer does not change once it is made.
+
+    Raises `WrongOptions`, a `ValueError`, for options that it does not have or does not accept.
     """
 
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)
-
+    #: Every option by its name: those of the classes above first.
+    options: ClassVar[Mapping[str, Option]] = {}
     #: The word that names it in a spec, and other words for the same.
     word: ClassVar[str]
     other_words: ClassVar[tuple[str, ...]] = ()
@@ -131,13 +134,68 @@ class Layer(BaseModel):
     #: Whether its output is contiguous, whatever the strides of what arrives.
     gives_contiguous: ClassVar[bool] = False
 
+    def __init_subclass__(cls) -> None:
+        inherited = {
+            name: option._replace(default=vars(cls).get(name, option.default))
+            for name, option in cls.options.items()
+        }
+        own = options_of(cls)
+        for name in own:
+            if hasattr(Layer, name):
+                raise TypeError(f"{cls.__name__}.{name} cannot be an option: every layer has a {name}")
+        cls.options = {**inherited, **own}
+
+    def __init__(self, **options: Any) -> None:
+        faults = [Fault(name, "unknown") for name in options if name not in self.options]
+        for name, option in self.options.items():
+            if name not in options:
+                if option.required:
+                    faults.append(Fault(name, "missing"))
+                options[name] = option.default
+                continue
+            try:
+                options[name] = option.kind.check(options[name])
+            except ValueError:
+                faults.append(Fault(name, "wrong", option.kind.describe()))
+        if faults:
+            raise WrongOptions(self.word, tuple(faults))
+        self.__dict__.update((name, options[name]) for name in self.options)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"a layer does not change: make another `with_options({name}=…)`")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError("a layer does not change")
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        """Its options with their values."""
+        for name in self.options:
+            yield name, self.__dict__[name]
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.__dict__ == other.__dict__
+
+    def __hash__(self) -> int:
+        return hash((type(self), *self.__dict__.values()))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self)})"
+
+    def given(self) -> dict[str, Any]:
+        """The options that are not at their default."""
+        return {name: value for name, value in self if value != self.options[name].default}
+
+    def with_options(self, **changes: Any) -> Self:
+        """The same kind of layer with some options changed; raises `WrongOptions` like the constructor."""
+        return type(self)(**{**self.__dict__, **changes})
+
     def infer(self, x: Shape) -> Shape:
         """The output shape for an input of shape `x`; raises `Refusal` where there is none."""
         return x
 
+    @abstractmethod
     def call(self, x: Shape) -> Call:
         """The constructor call for an input of shape `x` that `infer` accepts."""
-        raise NotImplementedError(f"{type(self).__name__} has no constructor call")
 
     def parameters(self, x: Shape) -> dict[str, tuple[int, ...]]:
         """The learned tensors by name, with their shapes."""
@@ -196,21 +254,12 @@ class Layer(BaseModel):
 
     def changed(self, *names: str, **also: Argument) -> dict[str, Argument]:
         """Keywords for `call`: the options among `names` that are not at their default, then `also`."""
-        fields = type(self).model_fields
         kept: dict[str, Argument] = {}
         for name in names:
             value = getattr(self, name)
             value = collapse(value) if isinstance(value, tuple) else value
-            kept |= unless(fields[name].default, **{name: value})
+            kept |= unless(self.options[name].default, **{name: value})
         return {**kept, **also}
-
-    @classmethod
-    def option_type(cls, name: str) -> OptionType:
-        """What an option accepts."""
-        for kind in cls.model_fields[name].metadata:
-            if isinstance(kind, OptionType):
-                return kind
-        raise TypeError(f"{cls.__name__}.{name} needs an OptionType, such as Annotated[int, Whole(1)]")
 
 
 def unless(default: Argument, **keywords: Argument) -> dict[str, Argument]:

@@ -1,11 +1,9 @@
-"""The types of a layer's options: what is allowed, said once for checking, help and JSON Schema."""
+"""The options of a layer and their types: what is allowed, said once for checking, help and JSON Schema."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
-
-from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+from typing import Any, ClassVar, Literal, NamedTuple, get_origin, get_type_hints
 
 from specgen import arithmetic
 from specgen.shape import LARGEST
@@ -28,24 +26,58 @@ class OptionType:
         """The JSON Schema of what is accepted."""
         return self.json_schema
 
-    def __get_pydantic_core_schema__(self, source: object, handler: object) -> CoreSchema:
-        def validate(value: Any) -> Any:
-            try:
-                return self.check(value)
-            except ValueError:
-                raise PydanticCustomError("option", "must be {wanted}", {"wanted": self.describe()}) from None
 
-        return core_schema.no_info_plain_validator_function(
-            validate,
-            serialization=core_schema.plain_serializer_function_ser_schema(_plain),
-        )
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: object) -> dict[str, Any]:
-        return self.schema()
+#: Stands for the default of an option that has none.
+REQUIRED: Any = object()
 
 
-def _plain(value: Any) -> Any:
-    return [_plain(item) for item in value] if isinstance(value, tuple) else arithmetic.plain(value)
+class Option(NamedTuple):
+    """One option of a kind of layer: what it accepts, and its default."""
+
+    kind: OptionType
+    default: Any = REQUIRED
+
+    @property
+    def required(self) -> bool:
+        """Whether a layer has to be given it."""
+        return self.default is REQUIRED
+
+
+class Fault(NamedTuple):
+    """What is wrong with one option: it is missing, unknown, or `wanted` says what it must be."""
+
+    option: str
+    problem: Literal["missing", "unknown", "wrong"]
+    wanted: str = ""
+
+    def __str__(self) -> str:
+        said = {"missing": "is missing", "unknown": "is not one of its options"}
+        return f"{self.option} {said.get(self.problem) or f'must be {self.wanted}'}"
+
+
+class WrongOptions(ValueError):  # noqa: N818 (what is wrong with a value, as Pydantic's and click's errors say)
+    """Options that a kind of layer does not have or does not accept, all of them."""
+
+    def __init__(self, word: str, faults: tuple[Fault, ...]) -> None:
+        super().__init__(f"`{word}`: {'; '.join(map(str, faults))}")
+        self.faults = faults
+
+
+def options_of(layer: type) -> dict[str, Option]:
+    """The options that a class names itself: its annotations, with what it assigns to them as the default."""
+    hints = layer.__annotations__
+    if any(isinstance(hint, str) for hint in hints.values()):
+        known = get_type_hints(layer, include_extras=True)
+        hints = {name: known[name] for name in hints}
+    found: dict[str, Option] = {}
+    for name, hint in hints.items():
+        if ClassVar in (hint, get_origin(hint)):
+            continue
+        kinds = [kind for kind in getattr(hint, "__metadata__", ()) if isinstance(kind, OptionType)]
+        if not kinds:
+            raise TypeError(f"{layer.__name__}.{name} needs an OptionType, such as Annotated[int, Whole(1)]")
+        found[name] = Option(kinds[0], vars(layer).get(name, REQUIRED))
+    return found
 
 
 def whole(value: Any) -> int:

@@ -75,7 +75,7 @@ class WindowPool(Layer):
         keywords: dict[str, Argument] = {"kernel_size": kernel}
         if self.stride is not None:
             keywords |= unless(kernel, stride=stride)
-        return Call(f"{self.torch_name}{x.rank}d", (), {**keywords, **self.options(x)})
+        return Call(f"{self.torch_name}{x.rank}d", (), {**keywords, **self.own_keywords(x)})
 
     def settled(self, x: Shape) -> dict[str, Any]:
         settled = super().settled(x)
@@ -88,7 +88,7 @@ class WindowPool(Layer):
             Window(d * (k - 1) + 1, s) for k, s, d in zip(kernel, stride, self.dilation_for(x), strict=True)
         )
 
-    def options(self, x: Shape) -> dict[str, Argument]:
+    def own_keywords(self, x: Shape) -> dict[str, Argument]:
         """The keywords behind the kernel and the stride."""
         return self.changed("padding", "ceil_mode")
 
@@ -129,7 +129,7 @@ class MaxPool(WindowPool):
     def saved(self, x: Shape, contiguous: bool) -> Saved:
         return Saved(input=True, bytes=_INDEX * int(self.infer(x).elements))
 
-    def options(self, x: Shape) -> dict[str, Argument]:
+    def own_keywords(self, x: Shape) -> dict[str, Argument]:
         return self.changed("padding", "dilation", "ceil_mode")
 
 
@@ -165,7 +165,7 @@ class AvgPool(WindowPool):
             )
         return out
 
-    def options(self, x: Shape) -> dict[str, Argument]:
+    def own_keywords(self, x: Shape) -> dict[str, Argument]:
         return self.changed("padding", "ceil_mode", "count_include_pad", "divisor_override")
 
 

@@ -17,11 +17,11 @@ L = TypeVar("L", bound=Layer)
 def register_layer(layer: type[L]) -> type[L]:
     """Make a layer known under its words. Use it as a decorator on a subclass of `Layer`.
 
-    Raises `ValueError` if a word is taken by another layer or is not a name, and `TypeError` if an
-    option has no type that can check it.
+    Raises `ValueError` if a word is taken by another layer or is not a name, and `TypeError` for a layer
+    without a constructor call.
     """
-    for name in layer.model_fields:
-        layer.option_type(name)
+    if missing := sorted(layer.__abstractmethods__):
+        raise TypeError(f"{layer.__name__} has no method {', '.join(missing)}")
     for word in (layer.word, *layer.other_words):
         if not (word.isascii() and word.isidentifier()):
             raise ValueError(f"{word!r} cannot be written in a spec: use letters, digits and _")
@@ -89,6 +89,6 @@ def option_words() -> frozenset[str]:
     """Every word that some option accepts as its value: `reflect`, `nearest`, `none`."""
     found = {"none"}
     for layer in layers():
-        for name in layer.model_fields:
-            found |= words_of(layer.option_type(name))
+        for option in layer.options.values():
+            found |= words_of(option.kind)
     return frozenset(found)

@@ -22,17 +22,15 @@ def layer_schema(layer: type[Layer]) -> dict[str, Any]:
 
     `written` has, for each number that was computed, the expression it came from.
     """
-    fields = layer.model_fields
     properties: dict[str, Any] = {"kind": {"enum": [layer.word, *layer.other_words]}}
-    for name, field in fields.items():
-        kind = layer.option_type(name)
-        properties[name] = {**kind.schema(), "description": kind.describe()}
-        if not field.is_required():
-            properties[name]["default"] = field.default
-    if fields:
+    for name, option in layer.options.items():
+        properties[name] = {**option.kind.schema(), "description": option.kind.describe()}
+        if not option.required:
+            properties[name]["default"] = option.default
+    if layer.options:
         properties["written"] = {
             "type": "object",
-            "properties": {name: _written() for name in fields},
+            "properties": {name: _written() for name in layer.options},
             "additionalProperties": False,
         }
     return {
@@ -40,7 +38,7 @@ def layer_schema(layer: type[Layer]) -> dict[str, Any]:
         "description": (layer.__doc__ or "").partition("\n")[0],
         "type": "object",
         "properties": properties,
-        "required": ["kind", *(name for name, field in fields.items() if field.is_required())],
+        "required": ["kind", *(name for name, option in layer.options.items() if option.required)],
         "additionalProperties": False,
     }
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pydantic import ValidationError
-
 from specgen import syntax
 from specgen.diagnostics import Diagnostic, Label
 from specgen.draft import DraftLayer
 from specgen.layers.base import Layer, Refusal
 from specgen.layers.conv import Convolution
+from specgen.layers.fields import WrongOptions
 from specgen.layers.pool import MaxPool, WindowPool
 from specgen.lint.flow import Checked, Met, also
 from specgen.options import written
@@ -81,9 +80,9 @@ def _reads_all(layer: Layer, x: Shape) -> str:
     )
     for said, change in changes.items():
         try:
-            other = type(layer)(**{**dict(layer), **change})
+            other = layer.with_options(**change)
             out = other.infer(x)
-        except (Refusal, ValidationError):
+        except (Refusal, WrongOptions):
             continue
         if not any(_unread(other, x, out)):
             return f"with `{said}` everything is read, and {out} comes out"

@@ -248,7 +248,7 @@ class _Explainer:
             yield Fact("why", self._why(step, origin, own))
         plain: list[str] = []
         for name, given in origin.given.items():
-            if name not in type(step.layer).model_fields:
+            if name not in step.layer.options:
                 continue
             value = getattr(step.layer, name)
             written = self.spelling.written(given.span, origin)
@@ -443,7 +443,7 @@ def _sizes(layer: Layer, x: Shape, output: Shape) -> Iterator[Fact]:
     for text, names in said.items():
         yield Fact("size", f"{wording.all_of(list(dict.fromkeys(names)))}: {text}", _result(text))
     if not workings and output != x and filters is None and layer.family != "linear":
-        if "output_size" in type(layer).model_fields or layer.word == "gap":
+        if "output_size" in layer.options or layer.word == "gap":
             yield Fact("size", wording.fixed_size(map(int, output.spatial)))
         else:
             yield Fact("size", wording.formula(layer.formula))

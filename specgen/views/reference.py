@@ -35,15 +35,15 @@ def describe(layer: type[Layer]) -> dict[str, Any]:
     """One layer as plain data."""
     names = options.option_names(layer)
     rows = []
-    order = (*layer.positional, *(name for name in layer.model_fields if name not in layer.positional))
+    order = (*layer.positional, *(name for name in layer.options if name not in layer.positional))
     for name in order:
-        field = layer.model_fields[name]
+        option = layer.options[name]
         rows.append(
             {
                 "name": name,
-                "short": [short for short, option in names.items() if option == name and short != name],
-                "default": "required" if field.is_required() else options.written(field.default),
-                "type": layer.option_type(name).describe(),
+                "short": [short for short, meant in names.items() if meant == name and short != name],
+                "default": "required" if option.required else options.written(option.default),
+                "type": option.kind.describe(),
                 "position": layer.positional.index(name) + 1 if name in layer.positional else None,
             }
         )

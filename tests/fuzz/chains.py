@@ -57,7 +57,7 @@ def line_of(layer: Layer, rng: random.Random) -> str:
     """A layer as a line: its first values by position, and the rest by name, short or long."""
     kind = type(layer)
     words = [rng.choice((kind.word, *kind.other_words))]
-    given = {name: getattr(layer, name) for name in kind.model_fields if name in layer.model_fields_set}
+    given = layer.given()
     for name in kind.positional:
         if name not in given or isinstance(given[name], str) or given[name] is None:
             break
@@ -76,8 +76,8 @@ def trimmed(layer: Layer, out: Shape, rng: random.Random) -> str:
         word = rng.choice(fitting)
         trim = registry.trims()[word]
         try:
-            required = [name for name, field in trim.model_fields.items() if field.is_required()]
-            found = trim(**{name: value_of(trim.option_type(name), out, rng) for name in required})
+            required = {name: option for name, option in trim.options.items() if option.required}
+            found = trim(**{name: value_of(option.kind, out, rng) for name, option in required.items()})
             found.infer(out)
         except Refusal:
             continue
@@ -95,12 +95,13 @@ def draw_line(x: Shape, rng: random.Random) -> tuple[str, Shape]:
         (kind,) = rng.choices(kinds, weights)
         if kind.flattens and x.rank and rng.random() < 0.8:
             continue  # once it is flat, few layers are left
-        given = {
-            name: value_of(kind.option_type(name), x, rng)
-            for name, field in kind.model_fields.items()
-            if name != "inplace" and (field.is_required() or rng.random() < 0.25)
-        }
-        layer = kind(**given)
+        layer = kind(
+            **{
+                name: value_of(option.kind, x, rng)
+                for name, option in kind.options.items()
+                if name != "inplace" and (option.required or rng.random() < 0.25)
+            }
+        )
         arrives = Shape(x.elements) if kind.flattens else x
         try:
             out = layer.infer(arrives)

@@ -13,7 +13,6 @@ from collections import Counter
 from typing import Any
 
 import torch
-from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -21,7 +20,7 @@ from specgen.backends.torch import make
 from specgen.ir import Step
 from specgen.layers import registry
 from specgen.layers.base import Layer, Refusal
-from specgen.layers.fields import Absent, Axes, Choice, Either, Flag, OptionType, Real, Whole
+from specgen.layers.fields import Absent, Axes, Choice, Either, Flag, OptionType, Real, Whole, WrongOptions
 from specgen.shape import Shape
 
 from .kind import Kind
@@ -138,12 +137,12 @@ def accepts(kind: OptionType, value: Any) -> bool:
 
 def draw_layer(layer: type[Layer], x: Shape, rng: random.Random) -> Layer:
     """A layer with its required options, and each of the others every second time."""
-    given = {
-        name: draw_value(layer.option_type(name), x, rng)
-        for name, field in layer.model_fields.items()
-        if field.is_required() or rng.random() < 0.5
+    drawn = {
+        name: draw_value(option.kind, x, rng)
+        for name, option in layer.options.items()
+        if option.required or rng.random() < 0.5
     }
-    return layer(**given)
+    return layer(**drawn)
 
 
 def draw_case(rng: random.Random, family: str | None = None) -> tuple[Layer, Shape]:
@@ -152,7 +151,7 @@ def draw_case(rng: random.Random, family: str | None = None) -> tuple[Layer, Sha
     Layers with many options or with windows are drawn more often.
     """
     kinds = [kind for kind in registry.layers() if family in (None, kind.family)]
-    weights = [1 + 2 * len(kind.model_fields) + 10 * (kind.family in ("conv", "pool")) for kind in kinds]
+    weights = [1 + 2 * len(kind.options) + 10 * (kind.family in ("conv", "pool")) for kind in kinds]
     kind = rng.choices(kinds, weights)[0]
     x = draw_shape(rng)
     layer = draw_layer(kind, x, rng)
@@ -164,14 +163,14 @@ def to_boundary(layer: Layer, x: Shape, rng: random.Random) -> tuple[Layer, Shap
 
     The last case before that or the first one behind it; the case itself where nothing changes soon.
     """
-    numbers = [name for name in layer.model_fields_set if _whole_numbers(getattr(layer, name))]
+    numbers = [name for name, value in layer.given().items() if _whole_numbers(value)]
     place = rng.choice([*numbers, *numbers, "channels", *["spatial"] * bool(x.spatial)])
     index, step = rng.randrange(6), rng.choice((-1, 1))
     takes, here = _takes(layer, x), (layer, x)
     for _ in range(14):
         try:
             there = _moved(*here, place, index, step)
-        except ValidationError:
+        except WrongOptions:
             break
         if there is None:
             break
@@ -200,8 +199,7 @@ def _moved(layer: Layer, x: Shape, place: str, index: int, step: int) -> tuple[L
     else:
         value = getattr(layer, place)
         value = by_one(value) if isinstance(value, tuple) else value + step
-        given = {name: getattr(layer, name) for name in layer.model_fields_set}
-        layer = type(layer)(**{**given, place: value})
+        layer = layer.with_options(**{place: value})
     return (layer, x) if min(x.sizes) >= 1 and x.elements < 4000 else None
 
 
@@ -223,7 +221,7 @@ def _seed(seed: int) -> None:
 
 def reference(layer: Layer, x: Shape) -> nn.Module:
     """PyTorch's module for the options as they stand, without help from the layer."""
-    options = {name: getattr(layer, name) for name in type(layer).model_fields}
+    options = dict(layer)
     name = REFERENCE[layer.word].format(max(x.rank, 1))
     match layer.word:
         case "conv" | "dwconv":
@@ -445,13 +443,13 @@ class Layers(Kind[tuple[Layer, Shape]]):
 
     def dump(self, case: tuple[Layer, Shape]) -> bytes:
         layer, x = case
-        given = {name: getattr(layer, name) for name in sorted(layer.model_fields_set)}
-        kept = {"layer": layer.word, "options": given, "input": x.sizes, "channels_last": x.channels_last}
+        kept = {"layer": layer.word, "options": layer.given()}
+        kept |= {"input": x.sizes, "channels_last": x.channels_last}
         return (json.dumps(kept) + "\n").encode()
 
     def load(self, data: bytes) -> tuple[Layer, Shape]:
         kept = json.loads(data)
         kind = registry.find(kept["layer"])
         assert kind is not None
-        given = {name: tuple(v) if isinstance(v, list) else v for name, v in kept["options"].items()}
-        return kind(**given), Shape.of_sizes(tuple(kept["input"]), kept["channels_last"])
+        options = {name: tuple(v) if isinstance(v, list) else v for name, v in kept["options"].items()}
+        return kind(**options), Shape.of_sizes(tuple(kept["input"]), kept["channels_last"])

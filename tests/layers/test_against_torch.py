@@ -31,14 +31,13 @@ from fuzz.layers import (
     torch_refuses,
 )
 from fuzz.runner import run
-from pydantic import ValidationError
 from torch import nn
 
 from specgen import arithmetic
 from specgen.backends.torch import make
 from specgen.layers import registry
 from specgen.layers.base import Layer, Refusal
-from specgen.layers.fields import Axes, Either, Real, Whole
+from specgen.layers.fields import Axes, Either, Real, Whole, WrongOptions
 from specgen.shape import LARGEST, Shape
 
 torch.set_num_threads(1)
@@ -140,7 +139,7 @@ def draw_accepted(kind: type[Layer], rng: random.Random, count: int) -> Iterator
         try:
             layer = kind() if turn < 20 else draw_layer(kind, x, rng)
             layer.infer(x)
-        except (Refusal, ValidationError):
+        except (Refusal, WrongOptions):
             continue
         yield layer, x
         found += 1
@@ -167,7 +166,7 @@ def test_what_a_call_leaves_out_is_the_default(kind: type[Layer]) -> None:
         signature = signature_of(layer, x)
         bound = signature.bind(*call.arguments, **call.keywords)
         assert set(call.keywords) <= set(signature.parameters)
-        for name in set(type(layer).model_fields) & set(signature.parameters) - set(bound.arguments):
+        for name in set(layer.options) & set(signature.parameters) - set(bound.arguments):
             default, value = signature.parameters[name].default, getattr(layer, name)
             value = value[0] if isinstance(value, tuple) and len(set(value)) == 1 else value
             kernel = bound.arguments.get("kernel_size")
@@ -240,29 +239,26 @@ def test_a_number_with_a_name_is_never_left_out(
     "value", ["64", float("nan"), float("inf"), -float("inf"), 2**31, -(2**40), b"1", [], {}]
 )
 def test_no_option_takes_nonsense(kind: type[Layer], value: Any) -> None:
-    for name in kind.model_fields:
-        option = kind.option_type(name)
-        if accepts(option, value):  # an unbounded real is happy with a large number
+    for name, option in kind.options.items():
+        if accepts(option.kind, value):  # an unbounded real is happy with a large number
             assert isinstance(value, int), f"{kind.word} {name}={value!r}"
-            assert "a number" in option.describe()
+            assert "a number" in option.kind.describe()
 
 
 @each_layer
 def test_numbers_and_booleans_are_not_each_other(kind: type[Layer]) -> None:
-    for name in kind.model_fields:
-        option = kind.option_type(name)
-        takes_flags = "true or false" in option.describe()
-        assert accepts(option, True) is takes_flags, f"{kind.word} {name}=True"
+    for name, option in kind.options.items():
+        takes_flags = "true or false" in option.kind.describe()
+        assert accepts(option.kind, True) is takes_flags, f"{kind.word} {name}=True"
         if takes_flags:
-            assert not accepts(option, 1) and not accepts(option, 0)
+            assert not accepts(option.kind, 1) and not accepts(option.kind, 0)
 
 
 @each_layer
 def test_bounds_are_where_the_description_says(kind: type[Layer]) -> None:
     """Just inside a bound is taken, just outside is not; a required option is required."""
-    for name, field in kind.model_fields.items():
-        option = kind.option_type(name)
-        for part in option.types if isinstance(option, Either) else (option,):
+    for name, option in kind.options.items():
+        for part in option.kind.types if isinstance(option.kind, Either) else (option.kind,):
             if isinstance(part, Whole):
                 inside, outside = (part.low, part.high), (part.low - 1, part.high + 1, part.low + 0.5)
             elif isinstance(part, Axes):
@@ -276,18 +272,24 @@ def test_bounds_are_where_the_description_says(kind: type[Layer]) -> None:
                 continue
             assert all(accepts(part, value) for value in inside), name
             assert not any(accepts(part, value) for value in outside), name
-        if field.is_required():
-            with pytest.raises(ValidationError, match="Field required"):
-                kind(**{other: 1 for other in kind.model_fields if other != name})
+        if option.required:
+            with pytest.raises(WrongOptions, match=f"{name} is missing"):
+                kind(**{other: 1 for other in kind.options if other != name})
 
 
 def test_options_are_frozen_and_known() -> None:
     conv = registry.find("conv")
     assert conv is not None
-    with pytest.raises(ValidationError, match="extra"):
-        conv(out_channels=1, kernel=3)
-    with pytest.raises(ValidationError, match="frozen"):
-        conv(out_channels=1).out_channels = 2  # type: ignore[attr-defined]
+    with pytest.raises(WrongOptions, match="kernel is not one of its options; stride must be a whole"):
+        conv(out_channels=1, kernel=3, stride=0)
+    layer = conv(out_channels=1)
+    with pytest.raises(AttributeError, match="does not change"):
+        layer.out_channels = 2  # type: ignore[attr-defined]
+    with pytest.raises(AttributeError, match="does not change"):
+        del layer.out_channels  # type: ignore[attr-defined]
+    wider = layer.with_options(out_channels=2)
+    assert wider == conv(out_channels=2) != layer and hash(wider) == hash(conv(out_channels=2))
+    assert repr(wider).startswith("Conv(") and "out_channels=2" in repr(wider)
 
 
 # --- corners that are rarely drawn -------------------------------------------------------------------
