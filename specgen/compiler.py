@@ -111,7 +111,8 @@ def load(
         init: how the initial weights are drawn: `"torch"`, to the bit as PyTorch draws them under this
             seed, or `"fast"`, from the same distributions on all threads.
         optimize: `"inference"` for a network in eval mode with its batch norms folded into the layers in
-            front of them and without dropout; `weights` are those of the plain network.
+            front of them and without dropout; `weights` are those of the plain network,
+            or of one that is folded already.
 
     Raises:
         SpecError: the spec is wrong.

@@ -139,6 +139,27 @@ def test_weights_of_the_plain_network_load_later_too(tmp_path: Path) -> None:
         torch.testing.assert_close(one(x), plain(x), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", TEXTS)
+def test_weights_that_are_folded_already_load_as_they_are(name: str, tmp_path: Path) -> None:
+    network = specgen.compile(text=TEXTS[name])
+    x = torch.randn(2, *network.input_shape.sizes)
+    model = assert_same_answers(network, x)
+    save_weights(model, tmp_path / "folded.safetensors")
+    for weights in (tmp_path / "folded.safetensors", model.state_dict()):
+        again = network.build(weights=weights, optimize="inference")
+        assert torch.equal(again(x.clone()), model(x.clone()))
+        assert not again.training and not any(one.requires_grad for one in again.parameters())
+
+
+def test_weights_of_neither_network_are_held_against_the_plain_one() -> None:
+    network = specgen.compile(text=TEXTS["chain"])
+    state = network.build(optimize="inference").state_dict()
+    del state["0.bias"]
+    with pytest.raises(specgen.WeightsError, match="keys") as raised:
+        network.build(weights=state, optimize="inference")
+    assert "running_mean" in str(raised.value)
+
+
 def test_it_is_in_eval_mode_and_asks_for_no_gradients() -> None:
     model = specgen.load(text=TEXTS["chain"], optimize="inference", dtype="float64")
     assert not model.training

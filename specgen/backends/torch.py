@@ -15,7 +15,7 @@ from specgen import arithmetic, initialisation
 from specgen.backends import modules
 from specgen.backends.fills import Deferred, Fill, fill_exactly, fill_fast
 from specgen.backends.folded import fold_weights
-from specgen.backends.weights import read_weights
+from specgen.backends.weights import has_keys, read_weights
 from specgen.folding import for_inference
 from specgen.ir import Block, Child, Member, Network, Parallel, Sequence, Step, walk
 
@@ -59,15 +59,19 @@ def build_for_inference(
 ) -> nn.Sequential:
     """The network in eval mode, its batch norms folded, with channels last for convolutions.
 
-    Takes what `build` takes: `weights` are those of the plain network. No parameter asks for a gradient.
+    Takes what `build` takes: `weights` are those of the plain network, or of one that is folded already.
+    No parameter asks for a gradient.
     """
-    plain = build(network, device=device, dtype=dtype, weights=weights, init=init)
     folded = for_inference(network)
-    maker = Maker(torch.device("meta"), torch.device("cpu") if device is None else as_device(device))
-    model = _sequential(folded.network.root, maker.make)
-    if dtype is not None:
-        model = model.to(as_dtype(dtype))
-    model.load_state_dict(fold_weights(folded, plain.state_dict()), assign=True)
+    if weights is not None and has_keys(weights, build(folded.network, device="meta").state_dict()):
+        model = build(folded.network, device=device, dtype=dtype, weights=weights, init=init)
+    else:
+        plain = build(network, device=device, dtype=dtype, weights=weights, init=init)
+        maker = Maker(torch.device("meta"), torch.device("cpu") if device is None else as_device(device))
+        model = _sequential(folded.network.root, maker.make)
+        if dtype is not None:
+            model = model.to(as_dtype(dtype))
+        model.load_state_dict(fold_weights(folded, plain.state_dict()), assign=True)
     if any(isinstance(module, nn.Conv2d) for module in model.modules()):
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return model.eval().requires_grad_(False)

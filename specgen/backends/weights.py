@@ -54,6 +54,16 @@ def read_weights(
         raise _no_weights("PyTorch does not take the weights", str(error)) from None
 
 
+def has_keys(weights: str | os.PathLike[str] | Mapping[str, Tensor], wanted: Iterable[str]) -> bool:
+    """Whether weights have these keys and no others; `num_batches_tracked` does not count.
+
+    Raises `WeightsError` for a file that holds none.
+    """
+    state = weights if isinstance(weights, Mapping) else _read(weights)
+    ours, theirs = ({key for key in keys if not str(key).endswith(_COUNT)} for keys in (wanted, state))
+    return ours == theirs
+
+
 def _misfits(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> list[Diagnostic]:
     """What keeps a state dict from being the wanted one, each kind of it once."""
     missing = [key for key in wanted if key not in state and not key.endswith(_COUNT)]
