@@ -9,7 +9,7 @@ from specgen import options, syntax, vocabulary
 from specgen.arithmetic import is_number
 from specgen.diagnostics import Label, SpecError
 from specgen.evaluation import Evaluation
-from specgen.expressions import describe
+from specgen.expressions import describe, no_hexadecimal
 from specgen.layers import registry
 from specgen.layers.base import Layer
 from specgen.layers.fields import WrongOptions
@@ -123,6 +123,8 @@ def make(
                 fraction = isinstance(one.value, float) and not one.value.is_integer()
                 rounded = "a number is not rounded unless you say how: `floor(…)`, `round(…)`, `a // b`"
                 help_ = rounded if fraction and "whole" in wanted else ""
+                if not evaluation.source.text[one.span.start : one.span.end].endswith(")"):
+                    help_ = help_ or no_hexadecimal(one.value)
                 label = f"this is {describe(one.value)}"
                 found.append(evaluation.diagnostic("wrong-value", title, one.span, label, help_))
         raise SpecError(sorted(found, key=lambda one: one.labels[0].span)) from None
