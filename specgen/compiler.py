@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from specgen import resources, syntax
-from specgen.diagnostics import Diagnostic, SpecError, listed, nearest
+from specgen.diagnostics import Diagnostic, SpecError, abridged, listed, nearest
 from specgen.elaborate import Elaborated, Request, elaborate
 from specgen.evaluation import why_no_shape
 from specgen.expressions import LONGEST_TUPLE, Evaluator, Wrong
@@ -327,7 +327,7 @@ def check_settings(source: Source, spec: syntax.Spec, settings: Mapping[str, Any
     for name, value in settings.items():
         if name not in params:
             near = nearest(name, params)
-            known = ", ".join(params)
+            known = ", ".join(abridged(params))
             help_ = f"did you mean `{near[0]}`?" if near else f"it has {known}" if known else "it has none"
             title = f"the spec has no param `{name}`"
             raise SpecError([Diagnostic("unknown-param", title, help=(help_,), source=source)])
@@ -364,7 +364,7 @@ def variant_of(source: Source, spec: syntax.Spec, name: str) -> syntax.Variant:
             return statement
     words = [statement.name.text for statement in known]
     near = nearest(name, words)
-    help_ = f"did you mean `{near[0]}`?" if near else f"it has {', '.join(words) or 'none'}"
+    help_ = f"did you mean `{near[0]}`?" if near else f"it has {', '.join(abridged(words)) or 'none'}"
     raise SpecError(
         [Diagnostic("unknown-variant", f"the spec has no variant `{name}`", help=(help_,), source=source)]
     )

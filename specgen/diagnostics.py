@@ -108,20 +108,17 @@ _MOST_COMPARED = 500
 
 
 def listed(words: Iterable[str]) -> str:
-    """`a`, `b` and `c`."""
-    quoted = [f"`{word}`" for word in words]
+    """`a`, `b` and `c`; of many, some."""
+    quoted = abridged([f"`{word}`" for word in words])
     if len(quoted) < 2:
         return "".join(quoted)
     return ", ".join(quoted[:-1]) + " and " + quoted[-1]
 
 
-def abridged(words: Sequence[str], most: int = 8) -> list[str]:
-    """Some words of a list: of a long one the first and the last, and how many are left out between them."""
-    if len(words) <= most:
-        return list(words)
-    last = most // 4
-    first = most - last
-    return [*words[:first], f"… {len(words) - most} more …", *words[-last:]]
+def abridged(words: Sequence[str], first: int = 6, last: int = 2) -> list[str]:
+    """The words of a list; of a long one the first and the last, and how many are left out between them."""
+    left_out = len(words) - first - last
+    return list(words) if left_out <= 0 else [*words[:first], f"… {left_out} more …", *words[-last:]]
 
 
 def render(diagnostic: Diagnostic) -> str:

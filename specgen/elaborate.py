@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from specgen import arithmetic, conditions, draft, hints, initialisation, options, remedies, syntax
 from specgen.arithmetic import Symbol
-from specgen.diagnostics import Diagnostic, Label, SpecError
+from specgen.diagnostics import Diagnostic, Label, SpecError, abridged
 from specgen.draft import Draft, DraftBlock, DraftLayer, DraftParallel, DraftSequence
 from specgen.evaluation import Evaluation
 from specgen.expressions import describe
@@ -493,7 +493,7 @@ class _Elaborator(Evaluation):
         self.spend(line.span, len(block.arguments) + written // 32)
         inner = definition.scope.inner()
         arguments = self._block_arguments(line, block, scope, inner)
-        shown = ", ".join(f"{name}={describe(value)}" for name, value in arguments.items())
+        shown = ", ".join(abridged([f"{name}={describe(value)}" for name, value in arguments.items()]))
         where = f"in this use of `{block.name.text}`" + (f", with {shown}" if shown else "")
         with self.inside(line.word.span, where, Use(line, block, arguments)):
             if definition.is_chain:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from specgen.diagnostics import Label
+from specgen.diagnostics import Label, abridged
 from specgen.draft import Draft, DraftLayer, along
 from specgen.shape import Shape, times
 from specgen.source import Source
-
-#: Steps of a chain of sizes that are shown.
-_MOST_SHOWN = 6
 
 
 def last_change(placed: Sequence[Sequence[Draft]]) -> Label | None:
@@ -31,8 +28,8 @@ def last_shrinking(placed: Sequence[Sequence[Draft]], source: Source) -> Label |
     text = f"this makes {smaller[-1].output}"
     lines = [source.position(one.span.start)[0] for one in smaller]
     if len(smaller) > 1 and all(_halves(one.input, one.output) for one in smaller):
-        places = f"line{'s' * (len(set(lines)) > 1)} {', '.join(map(str, sorted(set(lines))))}"
-        text += f", the last of {len(smaller)} halvings ({places})"
+        places = ", ".join(abridged([str(line) for line in sorted(set(lines))]))
+        text += f", the last of {len(smaller)} halvings (line{'s' * (len(set(lines)) > 1)} {places})"
     elif len(smaller) > 1:
         text += f", as the map goes {_chain(smaller, lines)}"
     return Label(smaller[-1].span, text, primary=False)
@@ -46,14 +43,8 @@ def _chain(smaller: Sequence[DraftLayer], lines: Sequence[int]) -> str:
     def size(spatial: tuple[int, ...]) -> str:
         return str(int(spatial[0])) if square else times(spatial)
 
-    shown = smaller[-_MOST_SHOWN:]
-    parts = ["…"] if len(shown) < len(smaller) else []
-    parts.append(size(shown[0].input.spatial))
-    parts += [
-        f"{size(one.output.spatial)} (line {line})"
-        for one, line in zip(shown, lines[-len(shown) :], strict=True)
-    ]
-    return " → ".join(parts)
+    steps = [f"{size(one.output.spatial)} (line {line})" for one, line in zip(smaller, lines, strict=True)]
+    return " → ".join([size(smaller[0].input.spatial), *abridged(steps, 2, 4)])
 
 
 def said(shape: Shape) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from specgen.diagnostics import Diagnostic, Label, SpecError, listed, nearest, render
+from specgen.diagnostics import Diagnostic, Label, SpecError, abridged, listed, nearest, render
 from specgen.source import Source, Span
 
 
@@ -212,3 +212,10 @@ def test_words_in_a_row() -> None:
     assert listed(["a"]) == "`a`"
     assert listed(["a", "b"]) == "`a` and `b`"
     assert listed(iter(["a", "b", "c"])) == "`a`, `b` and `c`"
+    assert listed("abcdefghij") == "`a`, `b`, `c`, `d`, `e`, `f`, … 2 more …, `i` and `j`"
+
+
+def test_a_long_list_is_abridged() -> None:
+    assert abridged("abcdefgh") == list("abcdefgh")
+    assert abridged("abcdefghi") == [*"abcdef", "… 1 more …", *"hi"]
+    assert abridged("abcde", 1, 1) == ["a", "… 3 more …", "e"]

@@ -91,7 +91,7 @@ def _misfits(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> list[
 
 
 def _listed(what: str, keys: list[str]) -> str:
-    return f"{what}: {', '.join(abridged([f'`{key}`' for key in keys], 12))}"
+    return f"{what}: {', '.join(abridged([f'`{key}`' for key in keys], 9, 3))}"
 
 
 def _no_weights(title: str, why: str, *advice: str) -> WeightsError:
