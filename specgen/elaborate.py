@@ -16,11 +16,11 @@ from specgen.diagnostics import Diagnostic, Label, SpecError, abridged
 from specgen.draft import Draft, DraftBlock, DraftLayer, DraftParallel, DraftSequence
 from specgen.evaluation import Evaluation
 from specgen.expressions import describe
-from specgen.ir import InitRule, Network
+from specgen.ir import InitRule, Network, walk
 from specgen.joins import BranchRefusal, join, share
 from specgen.layer_line import defaults_of, given_on, make
 from specgen.layers import registry
-from specgen.layers.base import Layer, Refusal
+from specgen.layers.base import Layer, Refusal, asked, inferred
 from specgen.limits import Limits
 from specgen.resolve import resolve
 from specgen.scope import Definition, Given, Scope
@@ -73,7 +73,7 @@ def elaborate(
     except SpecError as error:
         # An input that was turned round is why sizes do not fit further down.
         turned = [warning for warning in elaborator.warnings if warning.code == "channels-last"]
-        raise SpecError([*error.diagnostics, *turned]) from None
+        raise SpecError([*error.diagnostics, *turned]) from error.__cause__
 
 
 class _Elaborator(Evaluation):
@@ -112,6 +112,7 @@ class _Elaborator(Evaluation):
             init=tuple(sorted(self.init, key=lambda rule: initialisation.breadth(rule.kind))),
             root=root,
         )
+        self._check_figures(network)
         for what, total in (("parameters", network.params), ("multiply-adds", network.macs)):
             if total >= LARGEST_TOTAL:
                 most = max(network.layers, key=lambda row: row.params if what == "parameters" else row.macs)
@@ -279,6 +280,23 @@ class _Elaborator(Evaluation):
                 line=self.source.position(statement.span.start)[0],
             )
         )
+
+    def _check_figures(self, network: Network) -> None:
+        """Every layer has to know its parameters and its multiply-adds."""
+        try:
+            network.layers  # noqa: B018 (they are worked out once)
+        except Exception:
+            for _, step in walk(network.root):
+                try:
+                    asked(step.layer, step.layer.parameters, step.input)
+                    asked(step.layer, step.layer.macs, step.input)
+                except Refusal as refusal:
+                    span = self.source.span_of_line(step.line or 1)
+                    problem = self.diagnostic(
+                        refusal.code, refusal.title, span, refusal.label, refusal.advice
+                    )
+                    raise SpecError([problem]) from refusal.__cause__
+            raise
 
     def _check_init(self, network: Network) -> None:
         """Every weight that an `init` reaches must have the axes that its function needs."""
@@ -595,7 +613,10 @@ class _Elaborator(Evaluation):
         arrived = self.arrived(line.span)
         layer = self._in_place(layer, given)
         try:
-            output = layer.infer(arrived)
+            output = inferred(layer, arrived)
+            if arithmetic.opaque_names((*arrived.sizes, *dict(layer).values())):
+                call = asked(layer, layer.call, arrived)
+                self.decided |= arithmetic.opaque_names((*call.arguments, *call.keywords.values()))
         except Refusal as refusal:
             self._refused(layer, refusal, arrived, word, given)
         if max(output.sizes) > LARGEST:
@@ -603,13 +624,10 @@ class _Elaborator(Evaluation):
         if output.elements >= LARGEST_TOTAL:
             self.fail("too-large", "a tensor has 2^63 values or more", word, f"this makes {output}")
         self.shape = output
-        if arithmetic.opaque_names((*arrived.sizes, *dict(layer).values())):
-            call = layer.call(arrived)
-            self.decided |= arithmetic.opaque_names((*call.arguments, *call.keywords.values()))
-        asked = line.word.span, word, given
+        place = line.word.span, word, given
         origin = None if self.trace is None else self.trace.origin(word, given)
         self._place(
-            DraftLayer(label, layer.word, arrived, output, line.span, layer, implied, "", *asked, origin)
+            DraftLayer(label, layer.word, arrived, output, line.span, layer, implied, "", *place, origin)
         )
 
     def _in_place(self, layer: Layer, given: Mapping[str, Given]) -> Layer:
@@ -628,10 +646,11 @@ class _Elaborator(Evaluation):
         placed = self.placed()
         shrunk = refusal.code == "kernel-too-large"
         also = hints.last_shrinking(placed, self.source) if shrunk else hints.last_change(placed)
-        self.fail(
+        problem = self.diagnostic(
             refusal.code, refusal.title, option.span if option else word, refusal.label,
             *self._remedies(layer, refusal, arrived, word), also=also,
         )  # fmt: skip
+        raise SpecError([problem]) from refusal.__cause__
 
     def _remedies(self, layer: Layer, refusal: Refusal, arrived: Shape, word: Span) -> list[str]:
         """What would let a layer fit, at most two: its own options first, then what stands above."""

@@ -11,7 +11,7 @@ from specgen.draft import Draft, DraftLayer, DraftParallel, along
 from specgen.expressions import describe
 from specgen.joins import JoinKind, share
 from specgen.layers import registry
-from specgen.layers.base import Layer, Refusal, nearest_multiples
+from specgen.layers.base import Layer, Refusal, inferred, nearest_multiples
 from specgen.layers.fields import WrongOptions
 from specgen.shape import Shape, collapse
 from specgen.source import Source
@@ -211,7 +211,7 @@ def _again(layers: Iterable[Layer], shape: Shape) -> Shape | None:
     """What some layers make of a shape, or nothing if one of them refuses."""
     try:
         for layer in layers:
-            shape = layer.infer(shape)
+            shape = inferred(layer, shape)
     except Refusal:
         return None
     return shape

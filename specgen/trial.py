@@ -15,7 +15,7 @@ from specgen import arithmetic
 from specgen.ir import Block, Network, Parallel, Step
 from specgen.ir import Sequence as Series
 from specgen.joins import JoinKind, join, share
-from specgen.layers.base import Layer, Refusal
+from specgen.layers.base import Call, Layer, Refusal, asked, inferred
 from specgen.shape import Shape
 
 
@@ -68,20 +68,28 @@ class Leaf(Node):
         self.even = not any(len(set(value)) > 1 for _, value in layer if isinstance(value, tuple))
         # What was worked out without a look at the sizes is the same for all of that kind.
         seen = _Seen(built.channels, built.spatial, built.channels_last)
-        self.module = layer.call(seen), layer.parameters(seen)
-        self.same_module = None if seen.sizes_seen else _kind(built)
-        self.keeps = None if layer.infer(seen) is not seen or seen.sizes_seen else _kind(built)
+        try:
+            self.module = self._module(seen)
+            self.same_module = None if seen.sizes_seen else _kind(built)
+            self.keeps = None if inferred(layer, seen) is not seen or seen.sizes_seen else _kind(built)
+        except Refusal:  # of a layer that fails: it takes what it was built for
+            self.module = self.same_module = self.keeps = None
 
     def ask(self, x: Shape) -> Shape | Refused:
         kind = _kind(x)
         if kind == self.keeps:
             return x
         try:
-            out = self.layer.infer(x)
-            same = kind == self.same_module or (self.layer.call(x), self.layer.parameters(x)) == self.module
+            out = inferred(self.layer, x)
+            same = kind == self.same_module or self._module(x) == self.module
         except Refusal:
             return self.refused
         return out if same else self.refused
+
+    def _module(self, x: Shape) -> tuple[Call, dict[str, tuple[int, ...]]]:
+        """What is built for a shape."""
+        layer = self.layer
+        return asked(layer, layer.call, x), asked(layer, layer.parameters, x)
 
 
 class _Seen(Shape):
@@ -199,11 +207,16 @@ def bare(value: Any) -> Any:
 
 def _period(layer: Layer, x: Shape) -> int:
     """The period of a layer's output size: its stride; 1 where that is the same for every input."""
-    steps = [arithmetic.plain(window.step) for window in layer.windows(x) or ()]
+    try:
+        windows = asked(layer, layer.windows, x)
+    except Refusal:
+        windows = None
+    steps = [arithmetic.plain(window.step) for window in windows or ()]
     if all(step == 1 for step in steps):
         return 1
     try:
-        fixed = layer.infer(x) == layer.infer(x.replace(spatial=tuple(2 * size for size in x.spatial)))
+        doubled = x.replace(spatial=tuple(2 * size for size in x.spatial))
+        fixed = inferred(layer, x) == inferred(layer, doubled)
     except Refusal:
         fixed = False
     return 1 if fixed else lcm(*(step.numerator for step in steps))

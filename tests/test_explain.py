@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,8 @@ import specgen
 from specgen import compiler
 from specgen.cli import main
 from specgen.diagnostics import render
+from specgen.layers.base import Layer
+from specgen.layers.registry import unregister_layer
 from specgen.lint.table import CODES
 from specgen.views import codes
 
@@ -55,10 +58,11 @@ def test_an_unknown_code_is_met_with_the_nearest(capsys: pytest.CaptureFixture[s
 
 HERE = Path(__file__).parent
 PAGES = HERE.parent / "specgen" / "explanations"
-#: A spec and what is said about it; a spec; commands and what they print.
+#: A spec and what is said about it; a spec; a program; commands and what they print.
 _PART = re.compile(
     r"^```spec\n(?P<wrong>(?:(?!^```).*\n)*)```\n\n```text\n(?P<said>(?:(?!^```).*\n)*)```$"
     r"|^```spec\n(?P<right>(?:(?!^```).*\n)*)```$"
+    r"|^```python\n(?P<program>(?:(?!^```).*\n)*)```$"
     r"|^```console\n(?P<typed>\$ .*\n)(?P<printed>(?:(?!^```).*\n)*)```$",
     re.MULTILINE,
 )
@@ -100,7 +104,14 @@ def test_a_page_shows_a_mistake_and_its_repair(
     wrongs: list[list[str]] = []
     rights: list[list[str]] = []
 
+    added: list[type[Layer]] = []
+
     def anew(part: re.Match[str]) -> str:
+        if part["program"] is not None:
+            made: dict[str, Any] = {"__name__": "layers"}
+            exec(part["program"], made)
+            added.extend(one for one in made.values() if isinstance(one, type) and issubclass(one, Layer))
+            return part[0]
         if part["typed"] is not None:
             wrong = main(shlex.split(part["typed"])[2:]) != 0
             printed = shortened("".join(capsys.readouterr()), part["printed"])
@@ -113,7 +124,12 @@ def test_a_page_shows_a_mistake_and_its_repair(
         wrongs.append(found)
         return f"```spec\n{part['wrong']}```\n\n```text\n{said}\n```"
 
-    now = _PART.sub(anew, text)
+    try:
+        now = _PART.sub(anew, text)
+    finally:
+        for layer in added:
+            if layer is not Layer:
+                unregister_layer(layer)
     if update_golden:
         path.write_text(now, encoding="utf-8")
     assert wrongs == [[code]]
@@ -161,14 +177,14 @@ def test_every_code_has_a_golden_message_and_every_golden_message_a_page() -> No
         for path in (HERE / folder).glob("*.err")
         for code in re.findall(r"^(?:error|warning)\[(.*?)\]", path.read_text(encoding="utf-8"), re.M)
     }
-    assert shown == set(codes.codes()) - COMMANDS_ALONE
+    assert shown == set(codes.codes()) - SHOWN_BY_THEIR_PAGES
 
 
-#: What no spec is wrong about: the commands on their pages are their golden messages.
-COMMANDS_ALONE = {"not-found", "not-weights", "keys-differ", "shapes-differ"}
+#: What no spec alone is wrong about: their pages are their golden messages.
+SHOWN_BY_THEIR_PAGES = {"not-found", "not-weights", "keys-differ", "shapes-differ", "layer-fails"}
 
 
-@pytest.mark.parametrize("code", sorted(COMMANDS_ALONE))
+@pytest.mark.parametrize("code", sorted(SHOWN_BY_THEIR_PAGES))
 def test_such_a_page_shows_the_message(code: str) -> None:
-    shown = [example.text for example in codes.page(code).examples if example.language == "console"]
-    assert any(f"\nerror[{code}]: " in text for text in shown)
+    shown = [example.text for example in codes.page(code).examples if example.language != "spec"]
+    assert any(re.search(rf"^error\[{code}\]: ", text, re.MULTILINE) for text in shown)

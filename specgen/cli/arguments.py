@@ -96,10 +96,17 @@ def network_of(
 
 def refused(error: DiagnosedError, as_json: bool, code: int) -> Stop:
     """The way out with an exit code, where something is wrong: said, or printed as JSON."""
+    debug(error)
     if not as_json:
         return Stop(code, drawn(error.diagnostics))
     print_json({"ok": False, "diagnostics": [one.as_json() for one in error.diagnostics]})
     return Stop(code)
+
+
+def debug(error: DiagnosedError) -> None:
+    """Show the traceback behind an error, a defect of somebody's layer, where that is asked for."""
+    if error.__cause__ is not None and os.environ.get("SPECGEN_DEBUG"):
+        raise error
 
 
 def no_keywords(settings: dict[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from specgen.cli.arguments import complete_spec, no_keywords, or_stdin, settings_of, spec_options
+from specgen.cli.arguments import complete_spec, debug, no_keywords, or_stdin, settings_of, spec_options
 from specgen.cli.console import OK, drawn, exit_code, figures, print_json, say
 from specgen.source import printable
 
@@ -70,6 +70,7 @@ def _checked(
     try:
         network, found = compiler.check(spec, input=shape, variant=variant, **no_keywords(settings_of(pairs)))
     except SpecError as error:
+        debug(error)
         return None, error.diagnostics
     if strict and found:
         return None, [replace(warning, severity="error") for warning in found]

@@ -1,11 +1,11 @@
 """What a layer is: its options, its shape rule, its parameters, and the PyTorch call it stands for."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import prod
-from typing import Any, ClassVar, Literal, NoReturn, Self, TypeAlias, dataclass_transform
+from typing import Any, ClassVar, Literal, NoReturn, Self, TypeAlias, TypeVar, dataclass_transform
 
 from specgen import arithmetic
 from specgen.layers.fields import Fault, Option, WrongOptions, options_of
@@ -370,3 +370,39 @@ def need_sizes(out: tuple[int, ...], x: Shape, kernel: tuple[int, ...], **option
         at="kernel_size",
         **options,
     )
+
+
+Answer = TypeVar("Answer")
+
+
+def inferred(layer: Layer, x: Shape) -> Shape:
+    """The output shape of a layer; raises `Refusal` only, as `asked` does."""
+    output = asked(layer, layer.infer, x)
+    if not isinstance(output, Shape):
+        title = f"`{layer.word}` gives a {type(output).__name__} for a shape"
+        raise Refusal("layer-fails", title, _rule_of(layer, "infer", x))
+    return output
+
+
+def asked(layer: Layer, rule: Callable[[Shape], Answer], x: Shape) -> Answer:
+    """What a rule of a layer says about a shape; raises `Refusal` only.
+
+    A layer of somebody's own may raise anything: that is told as a defect of the layer, and what it raised
+    is the refusal's cause.
+    """
+    try:
+        return rule(x)
+    except Refusal:
+        raise
+    except Exception as error:
+        said = str(error).partition("\n")[0][:200]
+        raise Refusal(
+            "layer-fails",
+            f"`{layer.word}` raises {type(error).__name__}" + (f": {said}" if said else ""),
+            _rule_of(layer, rule.__name__, x),
+            advice="this is for whoever wrote the layer; with SPECGEN_DEBUG=1 there is a traceback",
+        ) from error
+
+
+def _rule_of(layer: Layer, rule: str, x: Shape) -> str:
+    return f"`{type(layer).__module__}.{type(layer).__qualname__}.{rule}` was asked about {x}"

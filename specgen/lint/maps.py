@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from specgen import syntax
 from specgen.diagnostics import Diagnostic, Label
 from specgen.draft import DraftLayer
-from specgen.layers.base import Layer, Refusal
+from specgen.layers.base import Layer, Refusal, inferred
 from specgen.layers.conv import Convolution
 from specgen.layers.fields import WrongOptions
 from specgen.layers.pool import MaxPool, WindowPool
@@ -81,7 +81,7 @@ def _reads_all(layer: Layer, x: Shape) -> str:
     for said, change in changes.items():
         try:
             other = layer.with_options(**change)
-            out = other.infer(x)
+            out = inferred(other, x)
         except (Refusal, WrongOptions):
             continue
         if not any(_unread(other, x, out)):

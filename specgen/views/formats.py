@@ -88,7 +88,7 @@ def _rule(page: codes.Page) -> dict[str, Any]:
 def _result(diagnostic: Diagnostic, known: list[str]) -> dict[str, Any]:
     result: dict[str, Any] = {
         "ruleId": diagnostic.code,
-        "ruleIndex": known.index(diagnostic.code),
+        **({"ruleIndex": known.index(diagnostic.code)} if diagnostic.code in known else {}),
         "level": diagnostic.severity,
         "message": {"text": message(diagnostic)},
     }

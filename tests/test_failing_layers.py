@@ -1,0 +1,167 @@
+"""Layers of somebody's own that have defects: one error with a place, and what they raised behind it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import specgen
+from specgen import Call, Layer, Refusal, Shape
+from specgen.cli import main
+from specgen.layers.registry import register_layer, unregister_layer
+
+
+class Own(Layer):
+    """What the layers below have in common: they build, and keep the shape."""
+
+    word = "own"
+
+    def call(self, x: Shape) -> Call:
+        return Call("Identity")
+
+
+class Divides(Own):
+    word = "divides"
+
+    def infer(self, x: Shape) -> Shape:
+        return x.replace(channels=x.channels // (x.channels - 3))
+
+
+class Quarters(Own):
+    word = "quarters"
+
+    def infer(self, x: Shape) -> Shape:
+        if any(size % 4 for size in x.spatial):
+            raise ValueError("four does not divide it\n(and more)")
+        return x
+
+
+class Nothing(Own):
+    word = "nothing"
+
+    def infer(self, x: Shape) -> Any:
+        return None
+
+
+class Weightless(Own):
+    word = "weightless"
+
+    def parameters(self, x: Shape) -> dict[str, tuple[int, ...]]:
+        raise KeyError("weight")
+
+
+class Uncalled(Layer):
+    word = "uncalled"
+
+    def call(self, x: Shape) -> Call:
+        raise NotImplementedError
+
+
+class Blind(Own):
+    word = "blind"
+
+    def windows(self, x: Shape) -> Any:
+        raise IndexError
+
+    def infer(self, x: Shape) -> Shape:
+        return x.replace(spatial=tuple(size // 2 for size in x.spatial))
+
+
+class Refuses(Own):
+    word = "refuses"
+
+    def infer(self, x: Shape) -> Shape:
+        raise Refusal("not-on-mondays", "`refuses` takes nothing", "not even this")
+
+
+LAYERS = (Divides, Quarters, Nothing, Weightless, Uncalled, Blind, Refuses)
+
+
+@pytest.fixture(autouse=True)
+def registered() -> Iterator[None]:
+    for layer in LAYERS:
+        register_layer(layer)
+    yield
+    for layer in LAYERS:
+        unregister_layer(layer)
+
+
+#: Specs; the title, the rule and the line that are named, and the kind of the cause.
+FAILING: dict[str, tuple[str, str, int, type[Exception] | None]] = {
+    "input 3x8x8\ndivides": (
+        "`divides` raises ZeroDivisionError: integer division or modulo by zero", "Divides.infer", 2,
+        ZeroDivisionError,
+    ),
+    "input 3x8x8\nblock b(c) { conv c; divides }\nb 4; b 3": (
+        "`divides` raises ZeroDivisionError: integer division or modulo by zero", "Divides.infer", 2,
+        ZeroDivisionError,
+    ),
+    "input 3x9x8\nconv 4\nquarters": (
+        "`quarters` raises ValueError: four does not divide it", "Quarters.infer", 3, ValueError,
+    ),
+    "input 3x8x8\nnothing": ("`nothing` gives a NoneType for a shape", "Nothing.infer", 2, None),
+    "input 3x8x8\nid\nweightless": (
+        "`weightless` raises KeyError: 'weight'", "Weightless.parameters", 3, KeyError,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", FAILING)
+def test_a_failing_rule_is_one_error_with_its_cause(text: str) -> None:
+    title, rule, line, cause = FAILING[text]
+    with pytest.raises(specgen.SpecError) as caught:
+        specgen.compile(text=text)
+    (found,) = caught.value.diagnostics
+    assert (found.code, found.title) == ("layer-fails", title)
+    assert found.place is not None and found.place[0] == line
+    assert found.labels[0].text.startswith(f"`{__name__}.{rule}` was asked about ")
+    assert type(caught.value.__cause__) is (cause or type(None))
+
+
+@pytest.mark.parametrize("text", FAILING)
+def test_the_command_line_shows_no_traceback_unless_asked(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spec = tmp_path / "net.spec"
+    spec.write_text(text)
+    for command in ("check", "summary", "emit", "build"):
+        assert main([command, str(spec)]) == 1
+        err = capsys.readouterr().err
+        assert err.startswith(f"error[layer-fails]: {FAILING[text][0]}\n") and "internal" not in err
+    monkeypatch.setenv("SPECGEN_DEBUG", "1")
+    if FAILING[text][3] is not None:
+        for command in ("check", "emit"):
+            with pytest.raises(specgen.SpecError):
+                main([command, str(spec)])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("input 3x8x8\nM\nquarters", "H, W of the form 8·k or 8·k + 1, ≥ 8"),
+        ("input 3x8x8\nuncalled", "exactly 8 × 8, because of `uncalled` in line 2"),
+        ("input 4x8x8\ndivides\nblind", "any H, W"),
+    ],
+)
+def test_what_is_accepted_can_be_asked(text: str, said: str) -> None:
+    """A size for which a rule fails is none that is accepted."""
+    assert str(specgen.compile(text=text).accepts) == said
+
+
+def test_a_layer_behind_which_a_remedy_is_sought_may_fail() -> None:
+    text = "input 3x16x16\nM; M\nquarters\nM; conv 8 k=3 p=0"
+    with pytest.raises(specgen.SpecError) as caught:
+        specgen.compile(text=text)
+    assert caught.value.diagnostics[0].code == "kernel-too-large"
+
+
+def test_a_code_of_ones_own_has_no_rule_in_sarif(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = tmp_path / "net.spec"
+    spec.write_text("input 3x8x8\nrefuses")
+    assert main(["check", str(spec), "--format", "sarif"]) == 1
+    (found,) = json.loads(capsys.readouterr().out)["runs"][0]["results"]
+    assert found["ruleId"] == "not-on-mondays" and "ruleIndex" not in found
