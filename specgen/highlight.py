@@ -7,7 +7,6 @@ that a spec gives to its blocks are told apart by where they stand.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 from typing import Any, ClassVar
 
 from pygments.lexer import RegexLexer, bygroups
@@ -97,7 +96,6 @@ def _begins(text: str, place: int) -> bool:
     return not before or before[-1] in "\n;{|:\ufeff" or before.endswith(("default", "init"))
 
 
-@cache
 def _known() -> tuple[frozenset[str], frozenset[str]]:
     """The words of layers, and the flags and other words that options take."""
     from specgen import options

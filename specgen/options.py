@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from types import MappingProxyType
 from typing import Any
 
@@ -24,7 +23,7 @@ class TrimWord:
     value: Any = None
 
 
-@cache
+@registry.derived
 def option_names(layer: type[Layer]) -> Mapping[str, str]:
     """Every name an option of the layer goes by, and the option it stands for."""
     found = {name: name for name in layer.options}
@@ -37,7 +36,7 @@ def option_names(layer: type[Layer]) -> Mapping[str, str]:
     return MappingProxyType(found)
 
 
-@cache
+@registry.derived
 def flags(layer: type[Layer]) -> Mapping[str, tuple[str, Any]]:
     """The words that stand alone on the layer's line, with the option and the value they mean."""
     found: dict[str, tuple[str, Any]] = {}

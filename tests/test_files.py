@@ -157,15 +157,6 @@ def test_the_same_bytes_come_out_everywhere(environment: dict[str, str]) -> None
     assert json.loads(checked.stdout)[0]["ok"]
 
 
-def test_threads_do_not_disturb_each_other() -> None:
-    from concurrent.futures import ThreadPoolExecutor
-
-    names = ["resnet18", "vgg11", "squeezenet1_1", "unet", "tiny28"] * 3
-    alone = {name: specgen.compile(name).emit() for name in set(names)}
-    with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(lambda name: specgen.compile(name).emit(), names)) == [alone[n] for n in names]
-
-
 # --- weights -----------------------------------------------------------------------------------------
 
 

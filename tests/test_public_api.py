@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Annotated
@@ -96,13 +95,6 @@ def test_limits_are_the_callers_to_raise() -> None:
     with pytest.raises(SpecError, match="10,000"):
         specgen.compile(text=text)
     assert len(specgen.compile(text=text, limits=specgen.Limits(layers=20_000)).layers) == 10_001
-
-
-def test_threads_share_the_compiler() -> None:
-    names = ["vgg11", "resnet18", "mobilenet_v2", "squeezenet1_1"] * 6
-    with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda name: specgen.compile(name).emit(), names))
-    assert len(set(found)) == 4
 
 
 def test_dtype_and_device_are_checked() -> None:

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import warnings
-from functools import cache
-from typing import TypeVar
+from collections.abc import Callable
+from functools import cache, wraps
+from threading import Lock
+from typing import Any, TypeVar, TypeVarTuple
 
 from specgen.layers.base import Layer
 from specgen.layers.fields import words_of
 
+L = TypeVar("L", bound=Layer)
+Answer = TypeVar("Answer")
+Arguments = TypeVarTuple("Arguments")
+
+#: The layers by word. A registration puts another table in its place: whoever reads this one goes on with it.
 _BY_WORD: dict[str, type[Layer]] = {}
 
-L = TypeVar("L", bound=Layer)
+#: What `derived` functions have answered since the last registration.
+_ANSWERS: dict[Any, Any] = {}
+
+_CHANGING = Lock()
 
 
 def register_layer(layer: type[L]) -> type[L]:
@@ -22,26 +32,51 @@ def register_layer(layer: type[L]) -> type[L]:
     """
     if missing := sorted(layer.__abstractmethods__):
         raise TypeError(f"{layer.__name__} has no method {', '.join(missing)}")
-    for word in (layer.word, *layer.other_words):
+    words = (layer.word, *layer.other_words)
+    for word in words:
         if not (word.isascii() and word.isidentifier()):
             raise ValueError(f"{word!r} cannot be written in a spec: use letters, digits and _")
-        known = _BY_WORD.get(word)
-        if known is not None and known is not layer:
-            raise ValueError(f"`{word}` already names {known.__name__}")
-    for word in (layer.word, *layer.other_words):
-        _BY_WORD[word] = layer
-    for derived in (layers, trims, option_words):
-        derived.cache_clear()
+    with _CHANGING:
+        for word in words:
+            known = _BY_WORD.get(word, layer)
+            if known is not layer:
+                raise ValueError(f"`{word}` already names {known.__name__}")
+        _replace({**_BY_WORD, **dict.fromkeys(words, layer)})
     return layer
 
 
 def unregister_layer(layer: type[Layer]) -> None:
     """Forget a layer, under all its words."""
-    for word in (layer.word, *layer.other_words):
-        if _BY_WORD.get(word) is layer:
-            del _BY_WORD[word]
-    for derived in (layers, trims, option_words):
-        derived.cache_clear()
+    with _CHANGING:
+        _replace({word: known for word, known in _BY_WORD.items() if known is not layer})
+
+
+def _replace(table: dict[str, type[Layer]]) -> None:
+    global _BY_WORD
+    _BY_WORD = table
+    forget_answers()
+
+
+def forget_answers() -> None:
+    """Forget what `derived` functions have answered."""
+    global _ANSWERS
+    _ANSWERS = {}
+
+
+def derived(function: Callable[[*Arguments], Answer]) -> Callable[[*Arguments], Answer]:
+    """Remember what a function makes of the layers there are, until another one is registered."""
+
+    @wraps(function)
+    def remembering(*arguments: *Arguments) -> Answer:
+        # An answer that a registration overtakes goes where nobody looks any more.
+        answers = _ANSWERS
+        key = (function, *arguments)
+        if key not in answers:
+            answers[key] = function(*arguments)
+        found: Answer = answers[key]
+        return found
+
+    return remembering
 
 
 def find(word: str) -> type[Layer] | None:
@@ -72,19 +107,19 @@ def words() -> tuple[str, ...]:
     return tuple(_BY_WORD)
 
 
-@cache
+@derived
 def layers() -> tuple[type[Layer], ...]:
     """Every layer once, in the order of registration."""
     return tuple(dict.fromkeys(_BY_WORD.values()))
 
 
-@cache
+@derived
 def trims() -> dict[str, type[Layer]]:
     """The layers that may stand behind another on its line, by word."""
     return {word: layer for word, layer in _BY_WORD.items() if layer.trim}
 
 
-@cache
+@derived
 def option_words() -> frozenset[str]:
     """Every word that some option accepts as its value: `reflect`, `nearest`, `none`."""
     found = {"none"}

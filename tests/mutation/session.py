@@ -133,6 +133,9 @@ def make(mutant: Mutant) -> None:
             for value in list(vars(other).values()):
                 if hasattr(value, "cache_clear"):
                     value.cache_clear()
+    from specgen.layers import registry
+
+    registry.forget_answers()
 
 
 def _bare(function: Any) -> FunctionType:
