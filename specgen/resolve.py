@@ -134,7 +134,7 @@ class _Resolver:
             why = why or objection(name.text, local=True)
         if what == "argument" and name.text == "in_channels":
             why = "what the emitted class calls the channels that arrive: here they are `in`"
-        elif registry.find(name.text) is not None:
+        elif registry.reserved(name.text):
             why = "a layer"
         elif name.text in options.all_flags():
             why = "a flag"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -171,8 +173,19 @@ def test_installed_packages_can_bring_layers(monkeypatch: pytest.MonkeyPatch) ->
         with pytest.warns(UserWarning, match="the layer broken of no_such_module:Layer cannot be loaded"):
             network = specgen.compile(text="input 4x8x8\nfold 2")
         assert network.output_shape == Shape(2, (8, 8))
+        own = specgen.compile(text="input 4x8x8\nblock fold(n) { conv n }\nparam width = 6\nfold width")
+        assert own.output_shape == Shape(6, (8, 8))
     finally:
+        registry._OFFERED.clear()
         unregister_layer(MaxOut)
+
+
+def test_installed_packages_are_looked_for_only_if_a_word_is_unknown() -> None:
+    program = (
+        "import sys, specgen; names = specgen.compile('resnet50'), specgen.compile('vgg16');"
+        "assert 'importlib.metadata' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_a_layer_is_gone_when_it_is_unregistered() -> None:

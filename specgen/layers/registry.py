@@ -18,6 +18,9 @@ Arguments = TypeVarTuple("Arguments")
 #: The layers by word. A registration puts another table in its place: whoever reads this one goes on with it.
 _BY_WORD: dict[str, type[Layer]] = {}
 
+#: The layers that came with installed packages.
+_OFFERED: set[type[Layer]] = set()
+
 #: What `derived` functions have answered since the last registration.
 _ANSWERS: dict[Any, Any] = {}
 
@@ -97,9 +100,18 @@ def load_installed() -> None:
 
     for point in entry_points(group="specgen.layers"):
         try:
-            register_layer(point.load())
+            _OFFERED.add(register_layer(point.load()))
         except Exception as error:
             warnings.warn(f"the layer {point.name} of {point.value} cannot be loaded: {error}", stacklevel=2)
+
+
+def reserved(word: str) -> bool:
+    """Whether a word names a layer, so that nothing else can be called that.
+
+    What an installed package offers gives way: installing it must not make a spec wrong that was right.
+    """
+    layer = _BY_WORD.get(word)
+    return layer is not None and layer not in _OFFERED
 
 
 def words() -> tuple[str, ...]:
