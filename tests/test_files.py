@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -142,19 +143,112 @@ def test_emitted_text_that_was_tampered_with_is_not_written(
     assert not out.exists()
 
 
-@pytest.mark.parametrize(
-    "environment",
-    [
-        {"PYTHONHASHSEED": "1"},
-        {"PYTHONHASHSEED": "2", "LC_ALL": "C", "PYTHONUTF8": "0", "TZ": "Asia/Tokyo"},
-        {"PYTHONOPTIMIZE": "2"},
-    ],
+#: What is asked in each place. What `-OO` leaves out, as pages of layers are made of it, is not among it.
+ASKED = (
+    ["emit", "resnet18"],
+    ["emit", "tiny28", "--optimize", "inference"],
+    ["check", "WRONG"],
+    ["check", "WRONG", "--format", "sarif"],
+    ["check", "vgg11_BN", "--json"],
+    ["summary", "resnet18", "--depth", "1"],
+    ["explain", "tiny28"],
+    ["explain", "unknown-word"],
+    ["diff", "vgg11", "vgg11_bn"],
+    ["fmt", "WRONG", "--diff"],
+    ["sweep", "tiny28", "--input", "1x28x28,1x32x32"],
+    ["schema", "tiny28"],
 )
-def test_the_same_bytes_come_out_everywhere(environment: dict[str, str]) -> None:
-    result = shell("cd / && specgen emit resnet18", **environment)
-    assert result.stdout.decode() == specgen.compile("resnet18").emit()
-    checked = shell("specgen check vgg11 --json", **environment)
-    assert json.loads(checked.stdout)[0]["ok"]
+ASKING = """
+import json, sys
+from specgen.cli import main
+for arguments in json.loads(sys.argv[1]):
+    print(main(arguments), flush=True)
+    print(file=sys.stderr, flush=True)
+"""
+
+
+def _installed(name: str) -> bool:
+    found = subprocess.run(["locale", "-a"], capture_output=True, text=True).stdout.lower()
+    return name.lower().replace("-", "") in found.replace("-", "").split()
+
+
+def _answers(folder: Path, wrong: Path, environment: dict[str, str]) -> tuple[bytes, bytes]:
+    asked = [[str(wrong) if one == "WRONG" else one for one in arguments] for arguments in ASKED]
+    kept = {
+        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "LC_", "LANG"))
+    }
+    own = {"PYTHONPATH": str(Path(__file__).parent.parent), "PYTHONIOENCODING": "utf-8"}
+    command = [sys.executable, "-c", ASKING, json.dumps(asked)]
+    result = subprocess.run(
+        command, cwd=folder, env={**kept, **own, **environment}, capture_output=True, timeout=120
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout, result.stderr
+
+
+def test_the_same_bytes_come_out_everywhere(tmp_path: Path) -> None:
+    """Python's own rules for letters, unlike those of C, ask no locale: a Turkish one is as good as any."""
+    wrong = tmp_path / "wrong.spec"
+    wrong.write_text("input 3x8x8\nconv   4 kernal=3 NOBİAS\nCONVI 4 RELU\nfc clases\n", encoding="utf-8")
+    alone = _answers(tmp_path, wrong, {})
+    assert alone[0].startswith(specgen.compile("resnet18").emit().encode() + b"0\n")
+    assert alone[0].count(b"\n0\n") > 8 and b"internal" not in alone[1]
+    elsewhere: list[tuple[str, dict[str, str]]] = [
+        ("/", {"PYTHONHASHSEED": "1", "PYTHONOPTIMIZE": "2", "TZ": "Asia/Tokyo"}),
+        (
+            str(tmp_path),
+            {"PYTHONHASHSEED": "2", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        ),
+        ("/", {"PYTHONHASHSEED": "3", "LC_ALL": "POSIX", "PYTHONUTF8": "0", "TZ": "America/St_Johns"}),
+    ]
+    elsewhere += [
+        ("/", {"PYTHONHASHSEED": "4", "LC_ALL": name, "LANG": name, "PYTHONUTF8": "0"})
+        for name in ("tr_TR.UTF-8", "de_DE.ISO-8859-1")
+        if _installed(name)
+    ]
+    for folder, environment in elsewhere:
+        assert _answers(Path(folder), wrong, environment) == alone, environment
+
+
+@pytest.mark.parametrize("change", ["gone", "a fifo", "a folder", "a link to itself"])
+def test_a_spec_that_changes_between_two_looks(
+    change: str, tiny: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def look_and_change(path: str) -> os.stat_result:
+        found = os.stat(path)
+        if Path(path) == tiny and tiny.is_file():
+            tiny.unlink()
+            make = {
+                "a fifo": os.mkfifo,
+                "a folder": os.mkdir,
+                "a link to itself": lambda path: os.symlink(path, path),
+            }
+            make.get(change, str)(tiny)
+        return found
+
+    monkeypatch.setattr("specgen.source.os", SimpleNamespace(**{**vars(os), "stat": look_and_change}))
+    with pytest.raises(specgen.SpecError) as caught:
+        specgen.compile(tiny)
+    assert [one.code for one in caught.value.diagnostics] == ["unreadable"]
+
+
+def test_a_spec_that_shrinks_or_grows_is_read_as_it_is(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def grow(handle: int) -> os.stat_result:
+        found = os.fstat(handle)
+        with tiny.open("a") as file:
+            file.write("#" * 300_000)
+        return found
+
+    def shrink(handle: int) -> os.stat_result:
+        found = os.fstat(handle)
+        os.truncate(tiny, len("input 1x28"))
+        return found
+
+    monkeypatch.setattr("specgen.source.os", SimpleNamespace(**{**vars(os), "fstat": grow}))
+    with pytest.raises(specgen.SpecError, match="larger than 256 KiB"):
+        specgen.compile(tiny)
+    monkeypatch.setattr("specgen.source.os", SimpleNamespace(**{**vars(os), "fstat": shrink}))
+    assert specgen.compile(tiny).input_shape.sizes == (1, 28)
 
 
 # --- weights -----------------------------------------------------------------------------------------
