@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -171,6 +172,11 @@ def names(value: object) -> frozenset[str]:
         case Opaque():
             return value.names
     return _NO_NAMES
+
+
+def are_plain(values: Iterable[object]) -> bool:
+    """Whether none of some numbers remembers anything. Most do not, and need no second look."""
+    return _NAMELESS.issuperset(map(type, values))
 
 
 _NO_NAMES: frozenset[str] = frozenset()

@@ -136,6 +136,9 @@ def along(
     """`rule` along each axis. The sizes print as numbers, whatever they were computed from."""
     sizes = []
     for values in zip(spatial, *options, strict=True):
+        if arithmetic.are_plain(values):
+            sizes.append(rule(*values, **fixed))
+            continue
         plain = tuple(map(arithmetic.plain, values))
         sizes.append(arithmetic.opaque(rule(*plain, **fixed), values))
     return tuple(sizes)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, NoReturn, Self, TypeAlias, TypeVar, d
 
 from specgen import arithmetic
 from specgen.layers.fields import Fault, Option, WrongOptions, options_of
-from specgen.shape import PerAxis, Shape, collapse
+from specgen.shape import PerAxis, Shape, collapse, times
 from specgen.workings import Working, shape_on_board, worked_shape
 
 #: Anything that stands in a constructor call.
@@ -357,16 +357,12 @@ def smaller_kernels(x: Shape, padding: tuple[int, ...], dilation: tuple[int, ...
     return [{"kernel_size": min(sizes)}] if min(sizes) > 1 else []
 
 
-def need_sizes(out: tuple[int, ...], x: Shape, kernel: tuple[int, ...], **options: Any) -> None:
-    """Refuse windows that do not fit: an output size below 1."""
-    if all(size >= 1 for size in out):
-        return
-    from specgen.shape import times
-
-    raise Refusal(
+def too_large(kernel: tuple[int, ...], x: Shape, why: str = "", **options: Any) -> Refusal:
+    """The refusal of a window that does not fit."""
+    return Refusal(
         "kernel-too-large",
         "kernel is larger than what it slides over",
-        f"{times(kernel)} does not fit in {times(x.spatial)}",
+        f"{times(kernel)} does not fit in {times(x.spatial)}{why}",
         at="kernel_size",
         **options,
     )

@@ -14,9 +14,9 @@ from specgen.layers.base import (
     nearest_multiples,
     need_division,
     need_map,
-    need_sizes,
     per_axis,
     smaller_kernels,
+    too_large,
     unless,
 )
 from specgen.layers.fields import Axes, Choice, Either, Flag, Whole
@@ -29,6 +29,8 @@ _SHORT = {"k": "kernel_size", "s": "stride", "p": "padding", "d": "dilation", "g
 
 def need_groups(channels: int, out_channels: int, groups: int) -> None:
     """Refuse groups that do not divide the input and the output channels."""
+    if not channels % groups and not out_channels % groups:
+        return
     common = gcd(int(channels), int(out_channels))
     need_division(channels, groups, "groups", at="groups", side="input ", common=common)
     sizes = [{"out_channels": size} for size in nearest_multiples(int(out_channels), int(groups)) if size]
@@ -78,8 +80,10 @@ class Convolution(Layer):
             out = x.spatial
         else:
             out = along(window, x.spatial, kernel, stride, padding, dilation)
-        half = collapse(tuple(d * (k - 1) // 2 for k, d in zip(kernel, dilation, strict=True)))
-        need_sizes(out, x, kernel, remedies=({"padding": half}, *smaller_kernels(x, padding, dilation)))
+        if min(out) < 1:
+            half = collapse(tuple(d * (k - 1) // 2 for k, d in zip(kernel, dilation, strict=True)))
+            smaller = smaller_kernels(x, padding, dilation)
+            raise too_large(kernel, x, remedies=({"padding": half}, *smaller))
         return Shape(self.channels_out(x), out)
 
     def call(self, x: Shape) -> Call:

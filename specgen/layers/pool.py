@@ -11,14 +11,14 @@ from specgen.layers.base import (
     Saved,
     Window,
     need_map,
-    need_sizes,
     per_axis,
     smaller_kernels,
+    too_large,
     unless,
 )
 from specgen.layers.fields import Absent, Axes, Either, Flag, Whole
 from specgen.layers.registry import register_layer
-from specgen.shape import PerAxis, Shape, along, collapse, times, window
+from specgen.shape import PerAxis, Shape, along, collapse, window
 from specgen.workings import Working, worked
 
 #: Bytes of the place of a maximum.
@@ -56,8 +56,9 @@ class WindowPool(Layer):
                 )
         dilation = self.dilation_for(x)
         out = along(window, x.spatial, kernel, stride, padding, dilation, ceil=self.ceil_mode)
-        ceil = ({"ceil_mode": True},) if max(x.spatial) > 1 else ()
-        need_sizes(out, x, kernel, remedies=(*smaller_kernels(x, padding, dilation), *ceil))
+        if min(out) < 1:
+            ceil = ({"ceil_mode": True},) if max(x.spatial) > 1 else ()
+            raise too_large(kernel, x, remedies=(*smaller_kernels(x, padding, dilation), *ceil))
         return x.replace(spatial=out)
 
     def workings(self, x: Shape) -> tuple[Working, ...]:
@@ -156,13 +157,7 @@ class AvgPool(WindowPool):
         out = super().infer(x)
         kernel = per_axis(self.kernel_size, x, "kernel_size")
         if x.rank == 3 and any(k > size for k, size in zip(kernel, x.spatial, strict=True)):
-            raise Refusal(
-                "kernel-too-large",
-                "kernel is larger than what it slides over",
-                f"{times(kernel)} does not fit in {times(x.spatial)}: PyTorch's `AvgPool3d` "
-                "does not count the padding here",
-                at="kernel_size",
-            )
+            raise too_large(kernel, x, ": PyTorch's `AvgPool3d` does not count the padding here")
         return out
 
     def own_keywords(self, x: Shape) -> dict[str, Argument]:
