@@ -158,9 +158,9 @@ class Evaluation:
         value = self.value(expr, scope)
         given = value if isinstance(value, tuple) else (value,)
         why, at = why_no_shape(given)
-        if why and at is None:
-            self.fail("not-a-shape", why, expr.span, f"this has {len(given)} sizes")
         if why:
+            if at is None:
+                self.fail("not-a-shape", why, expr.span, f"this has {len(given)} sizes")
             span = expr.items[at].span if isinstance(expr, syntax.TupleOf) else expr.span
             self.fail("not-a-shape", why, span, f"this is {describe(given[at])}")
         sizes = tuple(size if isinstance(size, int) else int(size) for size in given)

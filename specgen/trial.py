@@ -7,6 +7,7 @@ remembers what it answered. So a size costs few calls of a rule, however deep th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from math import lcm, prod
 from typing import Any
@@ -68,12 +69,14 @@ class Leaf(Node):
         self.even = not any(len(set(value)) > 1 for _, value in layer if isinstance(value, tuple))
         # What was worked out without a look at the sizes is the same for all of that kind.
         seen = _Seen(built.channels, built.spatial, built.channels_last)
-        try:
+        self.module: tuple[Call, dict[str, tuple[int, ...]]] | None = None
+        self.same_module: tuple[int, int, bool] | None = None
+        self.keeps: tuple[int, int, bool] | None = None
+        # Of a layer that fails, it is known that it takes what it was built for.
+        with suppress(Refusal):
             self.module = self._module(seen)
             self.same_module = None if seen.sizes_seen else _kind(built)
             self.keeps = None if inferred(layer, seen) is not seen or seen.sizes_seen else _kind(built)
-        except Refusal:  # of a layer that fails: it takes what it was built for
-            self.module = self.same_module = self.keeps = None
 
     def ask(self, x: Shape) -> Shape | Refused:
         kind = _kind(x)
