@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -57,11 +58,12 @@ def proposal(layer: Layer, change: Mapping[str, Any]) -> str:
 
 def without_a_pooling(placed: Sequence[Sequence[Draft]], layer: Layer, source: Source) -> str:
     """Which pooling to leave out so that a layer fits, if one is enough: the nearest above."""
-    steps = _straight(placed)
-    spans = [step.span for step in steps]
+    straight = _straight(placed)
+    spans = Counter(step.span for step in straight)
+    steps = straight[-_MOST_TRIED:]
     for index in reversed(range(len(steps))):
         step = steps[index]
-        if step.layer.family != "pool" or step.layer.word == "gap" or spans.count(step.span) > 1:
+        if step.layer.family != "pool" or step.layer.word == "gap" or spans[step.span] > 1:
             continue
         after = _again((one.layer for one in steps[index + 1 :]), step.input)
         if after is not None and _again((layer,), after) is not None:
@@ -103,10 +105,10 @@ def equalised(steps: Iterable[Draft], fits: Callable[[Shape], bool], wanted: Sha
     Channels, stride and padding are tried, from the last step to the first.
     """
     straight = _straight([list(steps)])[-_MOST_TRIED:]
-    said = [(step.span, step.kind) for step in straight]
+    said = Counter((step.span, step.kind) for step in straight)
     for index in reversed(range(len(straight))):
         step = straight[index]
-        if step.layer.family not in ("conv", "linear", "pool") or said.count((step.span, step.kind)) > 1:
+        if step.layer.family not in ("conv", "linear", "pool") or said[step.span, step.kind] > 1:
             continue  # a norm has nothing to change, and a line in a repeat would change elsewhere too
         for change in _changes(step, straight[-1].output, wanted):
             try:

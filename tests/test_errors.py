@@ -152,6 +152,10 @@ TOO_MUCH = {
     "letters": (INPUT + f"conv {'n' * 100_000}", "name-too-long"),
     "sizes": (f"input {'x'.join('1' * 50_000)}", "too-large"),
     "values": ("input 2147483647x2147483647x2147483647", "too-large"),
+    "poolings above what does not fit": (
+        INPUT + "M;upsample 2\n" * 4_900 + "conv 4 k=99 p=0",
+        "kernel-too-large",
+    ),
     "unknown names": (
         "".join(f"param foo{i} = 3\n" for i in range(5000)) + "".join(f"conv fao{i}\n" for i in range(5000)),
         "unknown-word",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+import torch
 from baits import BAITS, INPUT
 
 import specgen
@@ -13,8 +14,9 @@ from specgen.cli import main
 from specgen.compiler import as_value
 from specgen.evaluation import Evaluation
 from specgen.expressions import LONGEST_TUPLE
-from specgen.limits import Limits
+from specgen.limits import DEFAULT_LIMITS, Limits
 from specgen.parser import LONGEST_NAME
+from tests.fuzz.agreement import emitted_class
 
 
 def said(text: str, **asked: object) -> str:
@@ -159,7 +161,34 @@ def test_json_that_is_too_much_is_refused(text: str) -> None:
         specgen.Network.model_validate_json(text)
 
 
-@pytest.mark.parametrize("name", ["nested groups", "nested adds", "nested residuals", "blocks of blocks"])
-def test_deep_networks_are_emitted_and_come_back(name: str) -> None:
-    network = specgen.compile(text=BAITS[name].spec(1))
-    compile(network.emit(), "emitted", "exec")
+DEPTH = DEFAULT_LIMITS.depth
+
+#: Specs nested so many levels deep, and the most levels that are allowed.
+DEEP: dict[str, tuple[Callable[[int], str], int]] = {
+    "groups": (lambda n: "a: {" * n + "conv 4" + "}" * n, DEPTH),
+    "adds": (lambda n: "add { id | " * n + "conv 4" + "}" * n, DEPTH),
+    "residuals": (lambda n: "residual {" * n + "conv 4" + "}" * n, DEPTH),
+    "blocks": (
+        lambda n: (
+            "block b1() { conv 4 }\n"
+            + "".join(f"block b{i}() {{ b{i - 1}; relu }}\n" for i in range(2, n + 1))
+            + f"b{n}"
+        ),
+        2 * DEPTH - 1,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", DEEP)
+def test_the_deepest_networks_are_built_and_emitted_alike_and_come_back_from_json(name: str) -> None:
+    spec, most = DEEP[name]
+    assert said(INPUT + spec(most + 1)) == "too-deep"
+    network = specgen.compile(text=INPUT + spec(most))
+    again = specgen.Network.model_validate_json(network.model_dump_json())
+    assert again == network
+    built, emitted = network.build(), emitted_class(network, again.emit())()
+    shapes = {key: tensor.shape for key, tensor in built.state_dict().items()}
+    assert list(shapes.items()) == [(key, x.shape) for key, x in emitted.state_dict().items()]
+    emitted.load_state_dict(built.state_dict())
+    x = torch.randn(2, 4, 16, 16)
+    assert torch.equal(built(x), emitted(x))
