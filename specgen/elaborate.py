@@ -6,12 +6,14 @@ One walk with the shape in its hand. Each layer's shape rule is asked once; what
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any, NamedTuple, NoReturn
 
 from specgen import arithmetic, conditions, draft, hints, initialisation, options, remedies, syntax
 from specgen.arithmetic import Symbol
+from specgen.attempts import Change, Remedies, Remedy, Unfit, told
 from specgen.diagnostics import Diagnostic, Label, SpecError, abridged
 from specgen.draft import Draft, DraftBlock, DraftLayer, DraftParallel, DraftSequence
 from specgen.evaluation import Evaluation
@@ -21,6 +23,7 @@ from specgen.joins import BranchRefusal, join, share
 from specgen.layer_line import defaults_of, given_on, make
 from specgen.layers import registry
 from specgen.layers.base import Layer, Refusal, asked, inferred
+from specgen.layers.fields import WrongOptions
 from specgen.limits import Limits
 from specgen.resolve import resolve
 from specgen.scope import Definition, Given, Scope
@@ -71,9 +74,43 @@ def elaborate(
     try:
         return elaborator.run()
     except SpecError as error:
+        found = list(error.diagnostics)
+        if isinstance(error, Unfit):
+            found = [replace(found[0], help=told(error.remedies, _Attempts(elaborator, error)))]
         # An input that was turned round is why sizes do not fit further down.
         turned = [warning for warning in elaborator.warnings if warning.code == "channels-last"]
-        raise SpecError([*error.diagnostics, *turned]) from error.__cause__
+        raise SpecError([*found, *turned]) from error.__cause__
+
+
+class _Attempts:
+    """Elaborates a spec once more for each change, all in all for half of what one spec may cost."""
+
+    def __init__(self, failed: _Elaborator, error: SpecError) -> None:
+        self.failed = failed
+        self.error = error.diagnostics[0]
+        self.left = failed.limits.layers // 2
+
+    def __call__(self, change: Change) -> str | None:
+        """The next error, if there is one; `None` where that is no later one, or cannot be found out."""
+        failed = self.failed
+        if failed.cost > self.left:
+            return None
+        limits = replace(failed.limits, layers=self.left)
+        elaborator = _Elaborator(failed.source, failed.spec, failed.request, limits)
+        elaborator.change = change
+        try:
+            elaborator.expand()
+        except (WrongOptions, Refusal):  # what was tried at one place is nothing for another
+            return None
+        except SpecError as error:
+            following = error.diagnostics[0]
+            same = (following.code, following.labels[:1]) == (self.error.code, self.error.labels[:1])
+            if same or not following.place or not elaborator.is_as_far_as(failed):
+                return None
+            return f"the next error is in line {following.place[0]}"
+        finally:
+            self.left -= elaborator.cost
+        return ""
 
 
 class _Elaborator(Evaluation):
@@ -84,18 +121,44 @@ class _Elaborator(Evaluation):
         self.warnings: list[Diagnostic] = []
         self.input: Shape | None = request.input
         self.frames = [Frame("network")]
-        #: The turns of the repeats that are under way, counted from 0.
-        self.turns: list[int] = []
         self.settings: dict[str, Any] = {}
         self.init: list[InitRule] = []
         self.name = request.name
+        #: What is elaborated otherwise than it is written, where a remedy is tried.
+        self.change: Change | None = None
+        #: The statement of the spec that is under way, by its number.
+        self.reached = 0
         #: What has been spent of the limits: layers, and bodies inside each other.
         self.expanded = 0
         self.depth = 0
 
+    def expand(self) -> None:
+        """Put every layer in its place; raises `SpecError` where that does not go."""
+        self._statements(self.spec.body, Scope())
+
+    @property
+    def cost(self) -> int:
+        """What has been spent of the limits, in layers."""
+        return max(self.expanded, self.steps // 10)
+
+    def is_as_far_as(self, other: _Elaborator) -> bool:
+        """Whether it got as far as another one, which a layer less, or some turns less, is too."""
+        fewer = self.change is not None and self.change.turns is not None
+        here, there = (self.reached, self.expanded + 1), (other.reached, 0 if fewer else other.expanded)
+        return here >= there
+
+    def unfit(
+        self, code: str, title: str, span: Span, label: str, *remedies: Remedies, also: Label | None = None
+    ) -> NoReturn:
+        """Stop with an error about a shape; of each kind of remedies, one is told that the spec takes."""
+        raise Unfit(self.diagnostic(code, title, span, label, also=also), remedies)
+
+    def changed_at(self, span: Span) -> Change | None:
+        """What is elaborated otherwise at a place."""
+        return self.change if self.change is not None and self.change.span == span else None
+
     def run(self) -> Elaborated:
-        scope = Scope()
-        self._statements(self.spec.body, scope)
+        self.expand()
         if self.shape is None or self.input is None:
             raise SpecError([self.no_input(None, empty=not self.spec.body.statements)])
         if self.request.variant is not None:
@@ -131,10 +194,20 @@ class _Elaborator(Evaluation):
         if self.depth > 2 * self.limits.depth:
             title = f"blocks and braces are nested more than {2 * self.limits.depth} deep"
             self.fail("too-deep", title, body.span, "the limit is reached here")
-        for statement in body.statements:
+        for number, statement in enumerate(body.statements):
+            if self.depth == 1:
+                self.reached = number
             self.spend(statement.span, 1 + _written(statement) // 16)
-            self._statement(statement, scope)
+            if self.change is None or self._stands(statement, self.change, scope):
+                self._statement(statement, scope)
         self.depth -= 1
+
+    def _stands(self, statement: syntax.Statement, change: Change, scope: Scope) -> bool:
+        """Whether a statement is where it is written; a line that is tried in front of it is there now."""
+        if change.moved is not None and statement.span == change.span:
+            self._layer(change.moved, scope)
+        moved_away = change.moved is not None and statement.span == change.moved.span
+        return not (moved_away or (change.left_out and statement.span == change.span))
 
     def _statement(self, statement: syntax.Statement, scope: Scope) -> None:
         match statement:
@@ -230,7 +303,7 @@ class _Elaborator(Evaluation):
             raise SpecError([self.no_input(statement.span)])
         wanted = self.shape_of(statement.shape, scope)
         if wanted.sizes != self.shape.sizes:
-            self.fail(
+            self.unfit(
                 "not-as-expected",
                 f"expected {wanted}, but {self.shape} arrives",
                 statement.shape.span,
@@ -332,6 +405,9 @@ class _Elaborator(Evaluation):
     def _repeat(self, repeat: syntax.Repeat, scope: Scope) -> None:
         count = self.evaluate(lambda evaluator: evaluator.whole(repeat.turns), scope)
         self.decided |= arithmetic.names(count)
+        change = self.changed_at(repeat.turns.span)
+        if change is not None and change.turns is not None:
+            count = change.turns
         if count < 0:
             self.fail(
                 "negative-repeat",
@@ -350,9 +426,7 @@ class _Elaborator(Evaluation):
                 inner = inner.inner()
             place = Turn(repeat, turn, count)
             with self.inside(repeat.turns.span, f"in turn {turn + 1} of {count}", place):
-                self.turns.append(turn)
                 self._statements(repeat.body, inner)
-                self.turns.pop()
 
     def _if(self, statement: syntax.If, scope: Scope) -> None:
         failed: list[str | None] = []
@@ -389,20 +463,31 @@ class _Elaborator(Evaluation):
         try:
             arrives = share(kind, arrived, len(statement.branches))
         except Refusal as refusal:
-            self.fail(
-                refusal.code,
-                refusal.title,
-                statement.span,
-                refusal.label,
-                remedies.more_channels(kind, arrived, len(statement.branches)),
-                also=hints.last_change(self.placed()),
-            )
+            if (fitting := self._with_other_channels(arrived, statement.span)) is None:
+                self.unfit(
+                    refusal.code,
+                    refusal.title,
+                    statement.span,
+                    refusal.label,
+                    remedies.more_channels(kind, arrived, len(statement.branches), statement.span),
+                    also=hints.last_change(self.placed()),
+                )
+            arrived = fitting
+            arrives = share(kind, arrived, len(statement.branches))
         branches, shapes = [], []
         for body in statement.branches:
             branches.append(self._branch(body, scope, arrives))
             shapes.append(self.arrived(body.span))
         self.shape = self._join(kind, shapes, [body.span for body in statement.branches], branches)
         self._place(DraftParallel(None, kind, arrived, self.shape, statement.span, branches))
+
+    def _with_other_channels(self, arrived: Shape, span: Span) -> Shape | None:
+        """What arrives with the channels that are tried at a place: once, since elsewhere others may come."""
+        change = self.changed_at(span)
+        if change is None or not change.channels:
+            return None
+        self.change = None
+        return arrived.replace(channels=change.channels)
 
     def _is_member(self, statement: syntax.Parallel | syntax.Residual) -> bool:
         """Whether a combinator is part of the block around it, and not a module of its own."""
@@ -414,18 +499,23 @@ class _Elaborator(Evaluation):
         self._module(statement.label, kind, statement.span, body, scope, {}, {})
 
     def _join(self, kind: Any, shapes: list[Shape], spans: list[Span], branches: list[list[Draft]]) -> Shape:
+        if self.change is not None and self.change.shape is not None and self.change.span in spans:
+            shapes[spans.index(self.change.span)] = self.change.shape
         try:
             return join(kind, shapes)
         except BranchRefusal as refusal:
             at, other = refusal.branch, refusal.other
             also = Label(spans[other], f"this branch gives {hints.said(shapes[other])}", primary=False)
             label = f"this branch gives {hints.said(shapes[at])}"
-            help_ = self._equal(kind, branches[at], shapes, at, other) or self._equal(
-                kind, branches[other], shapes, other, at
+            equal = chain(
+                self._equal(kind, branches[at], shapes, at, other, spans[at]),
+                self._equal(kind, branches[other], shapes, other, at, spans[other]),
             )
-            self.fail(refusal.code, refusal.title, spans[at], label, help_, also=also)
+            self.unfit(refusal.code, refusal.title, spans[at], label, equal, also=also)
 
-    def _equal(self, kind: Any, branch: list[Draft], shapes: list[Shape], at: int, other: int) -> str:
+    def _equal(
+        self, kind: Any, branch: list[Draft], shapes: list[Shape], at: int, other: int, span: Span
+    ) -> Remedies:
         """What makes a branch fit to another one, if all branches can be joined then."""
 
         def fits(shape: Shape) -> bool:
@@ -438,7 +528,7 @@ class _Elaborator(Evaluation):
         channels = shapes[at].channels if kind in ("cat", "split") else shapes[other].channels
         wanted = shapes[other].replace(channels=channels)
         if not shapes[at].spatial and shapes[other].is_map:
-            return remedies.pointwise(branch, fits)
+            return remedies.pointwise(branch, fits, span)
         return remedies.equalised(branch, fits, wanted, self.source)
 
     def _residual(self, statement: syntax.Residual, scope: Scope) -> None:
@@ -464,21 +554,31 @@ class _Elaborator(Evaluation):
             shortcut = self.frames.pop().children
             spans[1] = statement.projection.span
             output = self._join("add", [output, self.arrived(statement.span)], spans, [body, shortcut])
-        elif output != arrived:
+        elif output != arrived and not self._is_projected(statement.span, arrived, output):
             head = self.source.text[statement.span.start : statement.body.span.start].split()
-            self.fail(
+            projected = "" if "when" in head else remedies.projection(arrived, output)
+            self.unfit(
                 "branches-differ",
                 "`residual` needs a body that keeps the shape",
                 statement.body.span,
                 f"{arrived} goes in and {output} comes out",
-                "" if "when" in head else remedies.projection(arrived, output),
+                [Remedy(projected, Change(statement.span, projection=projected))] if projected else [],
                 remedies.equalised(body, lambda shape: shape.sizes == arrived.sizes, arrived, self.source),
             )
-        else:
+        elif output == arrived:
             output = self._join("add", [output, arrived], spans, [body, []])
         self.shape = output
         self._place(
             DraftParallel(None, "add", arrived, output, statement.span, [body, shortcut], guard or "")
+        )
+
+    def _is_projected(self, span: Span, arrived: Shape, output: Shape) -> bool:
+        """Whether a `residual` is tried with a projection, and it is one for these shapes."""
+        change = self.changed_at(span)
+        return (
+            change is not None
+            and change.projection != ""
+            and change.projection == remedies.projection(arrived, output)
         )
 
     def _body_alone(self, statement: syntax.Residual, scope: Scope, guard: str | None) -> None:
@@ -612,13 +712,21 @@ class _Elaborator(Evaluation):
         self._count(line.span)
         arrived = self.arrived(line.span)
         layer = self._in_place(layer, given)
+        change = self.changed_at(line.span)
+        if change is not None and (change.layer, change.asked) == (layer.word, word):
+            layer = layer.with_options(**change.options)
+        else:
+            change = None
         try:
             output = inferred(layer, arrived)
             if arithmetic.opaque_names((*arrived.sizes, *dict(layer).values())):
                 call = asked(layer, layer.call, arrived)
                 self.decided |= arithmetic.opaque_names((*call.arguments, *call.keywords.values()))
         except Refusal as refusal:
-            self._refused(layer, refusal, arrived, word, given)
+            fitting = None if change is None else self._with_other_channels(arrived, line.span)
+            if fitting is None:
+                self._refused(layer, refusal, arrived, line, word, given)
+            arrived, output = fitting, inferred(layer, fitting)
         if max(output.sizes) > LARGEST:
             self.fail("too-large", "a size is 2^31 or more", word, f"this makes {output}")
         if output.elements >= LARGEST_TOTAL:
@@ -640,39 +748,46 @@ class _Elaborator(Evaluation):
         return layer
 
     def _refused(
-        self, layer: Layer, refusal: Refusal, arrived: Shape, word: Span, given: Mapping[str, Given]
-    ) -> NoReturn:
+        self, layer: Layer, refusal: Refusal, arrived: Shape, line: syntax.Apply, word: Span,
+        given: Mapping[str, Given],
+    ) -> NoReturn:  # fmt: skip
         option = given.get(refusal.at or "")
         placed = self.placed()
         shrunk = refusal.code == "kernel-too-large"
         also = hints.last_shrinking(placed, self.source) if shrunk else hints.last_change(placed)
-        problem = self.diagnostic(
-            refusal.code, refusal.title, option.span if option else word, refusal.label,
-            *self._remedies(layer, refusal, arrived, word), also=also,
-        )  # fmt: skip
-        raise SpecError([problem]) from refusal.__cause__
+        span = option.span if option else word
+        problem = self.diagnostic(refusal.code, refusal.title, span, refusal.label, also=also)
+        raise Unfit(problem, self._remedies(layer, refusal, arrived, line, word)) from refusal.__cause__
 
-    def _remedies(self, layer: Layer, refusal: Refusal, arrived: Shape, word: Span) -> list[str]:
-        """What would let a layer fit, at most two: its own options first, then what stands above."""
+    def _remedies(
+        self, layer: Layer, refusal: Refusal, arrived: Shape, line: syntax.Apply, word: Span
+    ) -> Iterator[Remedies]:
+        """What would let a layer fit: its own options first, then what stands above."""
+        place = Change(line.span, layer=layer.word, asked=word)
         as_option = "=" in self.source.text[word.start : word.end]
-        found = [*remedies.tried(layer, refusal, arrived, as_option=as_option), refusal.advice]
-        if refusal.code == "kernel-too-large" and arrived.is_map:
-            found.insert(1, remedies.without_a_pooling(self.placed(), layer, self.source))
-            if len(self.turns) == 1 and self.turns[0] and len(self.within) == 1:
-                found.insert(0, f"with `repeat {self.turns[0]}` it fits")  # the turns before this one did
-        if refusal.code == "needs-map" and not found[-1]:
-            found.append(remedies.in_front(self.placed(), layer, self.source) or self._multiplied_input())
-        return [text for text in found if text][:2]
+        own = list(remedies.other_options(layer, refusal, arrived, place, as_option=as_option))
+        shrunk = refusal.code == "kernel-too-large" and arrived.is_map
+        if shrunk and len(self.places) == 1 and isinstance(self.places[0], Turn) and self.places[0].turn:
+            repeat, turn, _ = self.places[0]  # the turns before this one did
+            yield [Remedy(f"with `repeat {turn}` it fits", Change(repeat.turns.span, turns=turn))]
+        yield from ([one] for one in own[:1])
+        if shrunk:
+            yield remedies.without_a_pooling(self.placed(), layer, self.source)
+        yield from ([one] for one in own[1:])
+        yield remedies.other_channels(layer, refusal, arrived, place)
+        if refusal.advice:
+            yield [Remedy(refusal.advice)]
+        elif refusal.code == "needs-map":
+            yield chain(remedies.in_front(self.placed(), layer, line, self.source), self._multiplied_input())
 
-    def _multiplied_input(self) -> str:
+    def _multiplied_input(self) -> Iterator[Remedy]:
         """How to write an `input` whose sizes were multiplied instead of joined."""
         for statement in self.spec.body.statements:
             if isinstance(statement, syntax.Input) and self.request.input is None:
                 span = statement.shape.span
                 written = "".join(self.source.text[span.start : span.end].split())
                 if re.fullmatch(r"\d+(\*\d+)+", written):
-                    return f"sizes are joined by the letter x: `input {written.replace('*', 'x')}`"
-        return ""
+                    yield Remedy(f"sizes are joined by the letter x: `input {written.replace('*', 'x')}`")
 
     def _flatten(self, line: syntax.Apply) -> None:
         """Put a `Flatten` in front: of the layer, or of the named groups that it opens."""

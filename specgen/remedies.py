@@ -1,13 +1,15 @@
-"""What would mend an error about a shape: every remedy is put through the shape rules before it is told."""
+"""What would mend an error about a shape: what the shape rules accept from the place that it changes on."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from specgen import options
+from specgen import options, syntax
+from specgen.attempts import Change, Remedy
 from specgen.draft import Draft, DraftLayer, DraftParallel, along
 from specgen.expressions import describe
 from specgen.joins import JoinKind, share
@@ -15,18 +17,19 @@ from specgen.layers import registry
 from specgen.layers.base import Layer, Refusal, inferred, nearest_multiples
 from specgen.layers.fields import WrongOptions
 from specgen.shape import Shape, collapse
-from specgen.source import Source
+from specgen.source import Source, Span
 
 #: How many of the layers in front are looked at.
 _MOST_TRIED = 40
 
 
-def tried(layer: Layer, refusal: Refusal, arrived: Shape, *, as_option: bool = False) -> list[str]:
-    """The remedies of a refusal that the shape rule accepts, in words, best first.
+def other_options(
+    layer: Layer, refusal: Refusal, arrived: Shape, place: Change, *, as_option: bool
+) -> Iterator[Remedy]:
+    """The layer's options that its refusal proposes and its rule accepts; `place` is where it stands.
 
     `as_option` says that the layer stands as an option on another one's line: `gn=8`.
     """
-    found = []
     for remedy in refusal.remedies:
         try:
             changed = layer.with_options(**remedy)
@@ -34,12 +37,19 @@ def tried(layer: Layer, refusal: Refusal, arrived: Shape, *, as_option: bool = F
             continue
         if _again((changed,), arrived) is not None:
             shown = proposal(changed, remedy)
-            found.append(f"with `{shown.replace(' ', '=', 1) if as_option else shown}` it fits")
+            shown = shown.replace(" ", "=", 1) if as_option else shown
+            yield Remedy(f"with `{shown}` it fits", replace(place, options=remedy))
+
+
+def other_channels(layer: Layer, refusal: Refusal, arrived: Shape, place: Change) -> Iterator[Remedy]:
+    """The channels that its refusal proposes and the layer takes."""
     for channels in refusal.channels:
         if channels >= 1 and _again((layer,), arrived.replace(channels=channels)) is not None:
-            found.append(f"with {channels} channels arriving it fits")
-            break
-    return list(dict.fromkeys(found))
+            yield _arriving(channels, place)
+
+
+def _arriving(channels: int, place: Change) -> Remedy:
+    return Remedy(f"with {channels} channels arriving it fits", replace(place, channels=channels))
 
 
 def proposal(layer: Layer, change: Mapping[str, Any]) -> str:
@@ -56,8 +66,8 @@ def proposal(layer: Layer, change: Mapping[str, Any]) -> str:
     return " ".join(shown)
 
 
-def without_a_pooling(placed: Sequence[Sequence[Draft]], layer: Layer, source: Source) -> str:
-    """Which pooling to leave out so that a layer fits, if one is enough: the nearest above."""
+def without_a_pooling(placed: Sequence[Sequence[Draft]], layer: Layer, source: Source) -> Iterator[Remedy]:
+    """Which pooling to leave out so that a layer fits, if one is enough: the nearest above first."""
     straight = _straight(placed)
     spans = Counter(step.span for step in straight)
     steps = straight[-_MOST_TRIED:]
@@ -69,38 +79,40 @@ def without_a_pooling(placed: Sequence[Sequence[Draft]], layer: Layer, source: S
         if after is not None and _again((layer,), after) is not None:
             word = source.text[step.span.start : step.span.end].split()[0]
             line = source.position(step.span.start)[0]
-            return f"without the `{word}` in line {line} it fits"
-    return ""
+            yield Remedy(f"without the `{word}` in line {line} it fits", Change(step.span, left_out=True))
 
 
-def in_front(placed: Sequence[Sequence[Draft]], layer: Layer, source: Source) -> str:
+def in_front(
+    placed: Sequence[Sequence[Draft]], layer: Layer, line: syntax.Apply, source: Source
+) -> Iterator[Remedy]:
     """In front of which layer a layer fits that needs a map: the one that made something else of it."""
     steps = _straight(placed)
     turned = [index for index, step in enumerate(steps) if step.input.is_map and not step.output.is_map]
     if not turned:
-        return ""
+        return
     behind = steps[turned[-1] :]
     if _again((layer, *(step.layer for step in behind)), behind[0].input) is None:
-        return ""
+        return
     number, column = source.position(behind[0].span.start)
     word = source.line(number)[column - 1 :].split()[0].rstrip(";")
-    return f"in front of the `{word}` in line {number} it fits"
+    yield Remedy(f"in front of the `{word}` in line {number} it fits", Change(behind[0].span, moved=line))
 
 
-def more_channels(kind: JoinKind, arrived: Shape, branches: int) -> str:
+def more_channels(kind: JoinKind, arrived: Shape, branches: int, span: Span) -> Iterator[Remedy]:
     """How many channels would fall into equal shares."""
     for channels in nearest_multiples(int(arrived.channels), branches):
         try:
             if channels:
                 share(kind, arrived.replace(channels=channels), branches)
-                return f"with {channels} channels arriving it fits"
+                yield _arriving(channels, Change(span))
         except Refusal:
             continue
-    return ""
 
 
-def equalised(steps: Iterable[Draft], fits: Callable[[Shape], bool], wanted: Shape, source: Source) -> str:
-    """Which option of one of some steps would give a shape that `fits`; nothing where none does.
+def equalised(
+    steps: Iterable[Draft], fits: Callable[[Shape], bool], wanted: Shape, source: Source
+) -> Iterator[Remedy]:
+    """Which option of one of some steps would give a shape that `fits`.
 
     Channels, stride and padding are tried, from the last step to the first.
     """
@@ -119,8 +131,8 @@ def equalised(steps: Iterable[Draft], fits: Callable[[Shape], bool], wanted: Sha
             after = _again(layers, step.input)
             if after is not None and fits(after):
                 shown = proposal(changed, change)
-                return f"with `{shown}` {_place(step, shown, source)} it fits"
-    return ""
+                place = Change(step.span, layer=step.layer.word, asked=step.asked, options=change)
+                yield Remedy(f"with `{shown}` {_place(step, shown, source)} it fits", place)
 
 
 def _place(step: DraftLayer, proposed: str, source: Source) -> str:
@@ -135,8 +147,8 @@ def _place(step: DraftLayer, proposed: str, source: Source) -> str:
     return f"on `{' '.join(written)}` in line {number}"
 
 
-def pointwise(steps: Iterable[Draft], fits: Callable[[Shape], bool]) -> str:
-    """Whether a branch that makes a vector of its map fits with 1 × 1 convolutions instead; says so."""
+def pointwise(steps: Iterable[Draft], fits: Callable[[Shape], bool], span: Span) -> Iterator[Remedy]:
+    """1 × 1 convolutions, if with them a branch fits that makes a vector of its map; `span` is its place."""
     conv = registry.find("conv")
     assert conv is not None
     shape: Shape | None = None
@@ -152,10 +164,11 @@ def pointwise(steps: Iterable[Draft], fits: Callable[[Shape], bool]) -> str:
             replaced += 1
         after = _again((layer,), shape)
         if after is None:
-            return ""
+            return
         shape = after
     each = "the `fc`" if replaced == 1 else "each `fc`"
-    return f"with `conv … k=1` in place of {each} it fits" if replaced and shape and fits(shape) else ""
+    if replaced and shape is not None and fits(shape):
+        yield Remedy(f"with `conv … k=1` in place of {each} it fits", Change(span, shape=shape))
 
 
 def _changes(step: DraftLayer, output: Shape, wanted: Shape) -> Iterator[Mapping[str, Any]]:

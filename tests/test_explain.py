@@ -150,7 +150,7 @@ def test_every_code_in_use_has_a_page_and_every_page_is_in_use() -> None:
 
 #: What a code is the first or the second argument of.
 REPORTING = frozenset(
-    "Diagnostic Refusal BranchRefusal Wrong _Mistake fail problem diagnostic warn warning _refuse".split()
+    "Diagnostic Refusal BranchRefusal Wrong _Mistake fail unfit problem diagnostic warn warning _refuse".split()
 )
 
 

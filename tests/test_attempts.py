@@ -1,0 +1,118 @@
+"""Remedies are tried through the rest of the spec before they are told."""
+
+from __future__ import annotations
+
+import pytest
+
+import specgen
+from specgen import elaborate
+from specgen.attempts import MOST_TRIED, Change, Remedy, told
+from specgen.source import Span
+
+#: Specs with an error about a shape, and what is told of it: what mends all goes before what does not.
+HELP: dict[str, tuple[str, ...]] = {
+    # options of the layer itself
+    "input 3x16x16\nM; M\nM\nconv 8 k=3 p=0\nexpect 8x1x1": ("with `k=2` it fits",),
+    "input 3x16x16\nM; M\nM\nconv 8 k=3 p=0\nexpect 8x2x2": (
+        "with `p=1` it fits",
+        "without the `M` in line 3 it fits",
+    ),
+    "input 3x8x8\nM; M\nconv 8 k=5 p=0\nconv 16\nconv 30 g=7": (
+        "with `p=2` it fits; the next error is in line 5",
+        "with `k=2` it fits; the next error is in line 5",
+    ),
+    "input 3x8x8\nconv 30 gn=8\nexpect 32x8x8": ("with 32 channels arriving it fits",),
+    # in every use of the block, and in every turn: with `k=5`, the third is refused
+    "input 3x16x16\nblock b(k) { conv 8 k=k p=0; M }\nrepeat 3 { b 7 }": ("with `p=3` it fits",),
+    "input 3x32x32\nblock b(k) { conv 8 k=k p=0; M }\nrepeat 3 { b 7 }": (
+        "with `p=3` it fits",
+        "with `k=3` it fits",
+    ),
+    # channels
+    "input 16x8x8\nresidual { conv 30; conv 64 g=4; conv 16 linear }": (
+        "with `g=2` it fits",
+        "with 28 channels arriving it fits",
+    ),
+    "input 7x8x8\nsplit { conv 4 k=1 | id | conv 2 }": ("with 6 channels arriving it fits",),
+    "input 7x8x8\nsplit { conv 4 | id }\nexpect 5x8x8": (
+        "with 6 channels arriving it fits; the next error is in line 3",
+    ),
+    # turns
+    "input 3x32x32\nrepeat 6 { conv 8; M }\nexpect 8x1x1": ("with `repeat 5` it fits",),
+    "input 3x32x32\nrepeat 6 { conv 8; M }\nconv 8 k=3 p=0": (
+        "with `repeat 5` it fits; the next error is in line 3",
+    ),
+    # the order of lines
+    "input 3x16x16\nfc 10\nconv 8\nexpect 10": ("in front of the `fc` in line 2 it fits",),
+    "input 3x16x16\nfc 10\nconv 8\nexpect 8x16x16": (
+        "in front of the `fc` in line 2 it fits; the next error is in line 4",
+    ),
+    # branches and shortcuts
+    "input 3x8x8\nadd { conv 8 | conv 16 }\nexpect 16x8x8": (
+        "with `conv 16` for `conv 8` in line 2 it fits",
+    ),
+    "input 16x8x8\nmul { id | gap; fc 4; fc 16 sigmoid }\nconv 4": (
+        "with `conv … k=1` in place of each `fc` it fits",
+    ),
+    "input 8x32x32\nresidual { conv 16 s=2 }\nexpect 16x16x16": (
+        "give the shortcut a projection: `} else { conv 16 k=1 s=2 linear }`",
+    ),
+    "input 8x32x32\nresidual { conv 16 }\nexpect 8x32x32": ("with `conv 8` in line 2 it fits",),
+    # what is expected
+    "input 3x32x32\nconv 8\nexpect 16x32x32\nconv 8 g=3": (
+        "with `conv 16` in line 2 it fits; the next error is in line 4",
+    ),
+}
+
+
+@pytest.mark.parametrize("text", HELP)
+def test_what_mends_all_is_told_first(text: str) -> None:
+    with pytest.raises(specgen.SpecError) as caught:
+        specgen.compile(text=text)
+    assert caught.value.diagnostics[0].help == HELP[text]
+
+
+def remedy(text: str) -> Remedy:
+    return Remedy(text, Change(Span(0, 0), projection=text))
+
+
+def outcome(change: Change) -> str | None:
+    return {"mends": "", "leads on": "then another"}.get(change.projection.rstrip("0123456789"))
+
+
+def test_of_each_kind_one_is_told_and_two_in_all() -> None:
+    mends, leads, fails, advice = remedy("mends"), remedy("leads on"), remedy("fails"), Remedy("advice")
+    assert told([], outcome) == ()
+    assert told([[fails], [leads]], outcome) == ("leads on; then another",)
+    assert told([[fails, leads, remedy("leads on2")]], outcome) == ("leads on; then another",)
+    assert told([[leads, mends, remedy("mends2")]], outcome) == ("mends",)
+    assert told([[leads], [mends]], outcome) == ("mends",)
+    assert told([[mends], [leads], [remedy("mends2")], [remedy("mends3")]], outcome) == ("mends", "mends2")
+    assert told([[leads], [advice]], outcome) == ("leads on; then another", "advice")
+    assert told([[mends], [advice]], outcome) == ("mends", "advice")
+
+
+def test_only_so_many_are_tried() -> None:
+    tried: list[Change] = []
+    told([[remedy(f"fails{i}") for i in range(40)]], lambda change: tried.append(change))
+    assert len(tried) == MOST_TRIED
+
+
+@pytest.mark.parametrize(("lines", "most_told"), [(100, 2), (1_800, 1), (4_000, 0)])
+def test_trying_costs_half_of_what_a_spec_may(
+    lines: int, most_told: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spent: list[int] = []
+
+    class Counted(elaborate._Attempts):
+        def __call__(self, change: Change) -> str | None:
+            before = self.left
+            found = super().__call__(change)
+            spent.append(before - self.left)
+            return found
+
+    monkeypatch.setattr(elaborate, "_Attempts", Counted)
+    with pytest.raises(specgen.SpecError) as caught:
+        specgen.compile(text="input 4x16x16\n" + "M; upsample 2\n" * lines + "conv 4 k=99 p=0")
+    assert sum(spent) <= 5_001
+    assert len(caught.value.diagnostics[0].help) == most_told
