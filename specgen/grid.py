@@ -25,7 +25,7 @@ from specgen.layers import registry
 from specgen.limits import DEFAULT_LIMITS
 from specgen.names import class_name
 from specgen.parser import parse, parse_expression
-from specgen.source import Source
+from specgen.source import Source, printable
 
 #: The most corners of a grid, unless the caller allows more.
 MOST_CORNERS = 1_000_000
@@ -70,7 +70,7 @@ class SweepProblem:
 
     def __str__(self) -> str:
         place = f" ({self.file}:{self.line}:{self.column})" if self.line is not None else ""
-        return f"error[{self.code}]: {self.title}{place}"
+        return printable(f"error[{self.code}]: {self.title}{place}")
 
 
 @dataclass(frozen=True)

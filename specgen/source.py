@@ -139,8 +139,11 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     """`write_text` for bytes."""
-    target = os.path.realpath(path)
-    mode = _mode_of(target)
+    try:
+        target = os.path.realpath(path)
+        mode = _mode_of(target)
+    except ValueError:
+        raise OSError("no file has such a name") from None
     temporary = os.path.join(os.path.dirname(target), f".specgen-{os.urandom(8).hex()}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     # A new file gets what the umask leaves of this mode.

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fuzz.injection import Injected, Injection
 from fuzz.kinds import make
 from fuzz.runner import complaint_in_time, run
 
@@ -24,6 +25,14 @@ def test_cases_drawn_from_a_seed_are_answered_well(name: str) -> None:
     report = run(make(name), seed=0, count=FEW[name])
     assert not report.failures, "\n\n".join(report.failures[:5])
     assert report.cases == FEW[name]
+
+
+@pytest.mark.parametrize("payload", ["\x1b[31m\u202ex\nerror[forged]: x", "<img src=x>|`'\"{{ 7*7 }}"])
+def test_every_slot_is_safe_from_what_terminals_and_pages_obey(payload: str) -> None:
+    kind = Injection()
+    complaints = {slot: kind.complaint(Injected(slot, payload)) for slot in kind.slots}
+    assert not {slot: said for slot, said in complaints.items() if said}
+    assert kind.tally["refused"] > 100
 
 
 @pytest.mark.slow

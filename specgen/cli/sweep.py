@@ -81,6 +81,9 @@ def _grid(pairs: Sequence[str], variant: str | None, shape: str | None) -> dict[
             raise click.BadParameter(f"{name} is set twice", param_hint="--set")
         values[name] = list(dict.fromkeys(value for piece in _pieces(text) for value in _values(name, piece)))
     no_keywords({name: None for name in values if name not in ("variant", "input")})
+    for name, several in values.items():
+        if not several:
+            raise click.UsageError(f"`{name}` has no values: write them with commas between")
     if not values:
         raise click.UsageError("name something to sweep: --set width=32,64 or --variant or --input")
     return values
@@ -128,7 +131,7 @@ def _print_rows(results: Any, values: Mapping[str, Sequence[Any]], form: str | N
         if result.error is not None:
             wrong += 1
             if wrong <= _MOST_TOLD:
-                say(f"skipped {_corner(result)}: {printable(str(result.error))}")
+                say(f"skipped {_corner(result)}: {result.error}")
         line = draw(result)
         if line:
             print(line, flush=True)

@@ -22,6 +22,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import click
 from pydantic import ValidationError
 
 import specgen
@@ -33,6 +34,7 @@ from specgen.ir import Network
 
 from .answers import answer
 from .kind import Kind
+from .printed import clean, complaint_about, complaint_about_format, complaint_about_html
 
 #: What code in a payload would leave behind if it ran.
 MARK = "SPECGEN_FUZZ_RAN"
@@ -130,9 +132,14 @@ class Injection(Kind[Injected]):
             **{f"text: {place}": _in_text(place) for place in PLACES},
             "python: param": _python_param, "python: word": _python_word, "python: input": _python_input,
             "python: variant": _python_variant, "python: source": _python_source,
-            "json": _json, "weights": _weights,
-            **{f"command: {name}": _command(name) for name in COMMANDS},
-            **{f"file name: {name}": _file_name(name) for name in FILES},
+            "python: errors": _python_errors, "python: sweep": _python_sweep,
+            "json": _json, "weights": _weights, "name of weights": _name_of_weights,
+            "page": _page, "coloured": _coloured,
+            **{f"command: {name}": _command(parts) for name, parts in COMMANDS.items()},
+            **{f"option: {' '.join(parts)}": _command(parts) for parts in _options()},
+            **{f"printed: {' '.join(parts)}": _printed(parts) for parts in PRINTED},
+            **{f"file name: {' '.join(parts)}": _file_name(parts) for parts in FILES},
+            **{f"written: {' '.join(parts)}": _written(parts) for parts in WRITTEN},
         }  # fmt: skip
 
     def draw(self, chance: random.Random) -> Injected:
@@ -250,6 +257,63 @@ def _is_no_file(payload: str) -> bool:
         return True
 
 
+def _python_errors(payload: str) -> str:
+    """What is said of values that no function takes."""
+    network, _ = analyse(text=TAKING)
+    for ask in (
+        lambda: network.build(device=payload), lambda: network.build(dtype=payload),
+        lambda: network.build(init=payload), lambda: network.build(optimize=payload),
+        lambda: network.emit(optimize=payload), lambda: network.summary(columns=payload),
+        lambda: network.summary(dtype=payload), lambda: network.summary(optimizer=payload),
+    ):  # fmt: skip
+        try:
+            ask()
+        except (ValueError, RuntimeError) as error:
+            if wrong := complaint_about(str(error)):
+                return wrong
+    return ""
+
+
+def _python_sweep(payload: str) -> str:
+    """Rows of a sweep over a payload, as a value of each kind."""
+    for name in ("width", "act", "input", "variant", payload):
+        try:
+            rows = list(specgen.sweep(None, {name: [payload]}, text=TAKING))
+        except (SpecError, ValueError) as error:
+            found = str(error)
+        else:
+            found = "\n".join(str(row.error or "") for row in rows)
+        if wrong := complaint_about(found):
+            return wrong
+    return ""
+
+
+# --- pages ---------------------------------------------------------------------------------------
+
+
+def _page(payload: str) -> str:
+    """What a notebook shows of a network with a payload in it."""
+    for place in PLACES.values():
+        try:
+            network, _ = analyse(text=place.format(payload))
+        except SpecError:
+            continue
+        if wrong := complaint_about_html(network._repr_html_()):
+            return wrong
+    return ""
+
+
+def _coloured(payload: str) -> str:
+    """A spec with a payload in it as Pygments colours it."""
+    from pygments import highlight
+    from pygments.formatters import HtmlFormatter
+
+    from specgen.highlight import SpecLexer
+
+    text = PLACES["anywhere"].format(payload)
+    return complaint_about_html(highlight(text, SpecLexer(), HtmlFormatter()))
+
+
 # --- JSON and weights --------------------------------------------------------------------------------
 
 
@@ -280,8 +344,7 @@ def _json(payload: str) -> str:
     try:
         network = Network.model_validate_json(json.dumps(whole))
     except (ValidationError, SpecError) as error:
-        shown = str(error)
-        return "" if shown else "an error without a text"
+        return "" if str(error) else "an error without a text"  # Pydantic's own, which quotes as it is
     return _emitted(network)
 
 
@@ -292,19 +355,49 @@ def _weights(payload: str) -> str:
     network, _ = analyse(text=TAKING)
     state = dict(network.build().state_dict())
     state[payload] = torch.zeros(1)
-    for weights in (state, _saved(state)):
+    torch.save(state, "weights.pt")
+    for weights in (state, _saved(state), "weights.pt"):
         if weights is None:
             continue
         try:
             network.build(weights=weights)
             return "a key too many is taken"
         except WeightsError as error:
-            if not _clean(str(error)):
+            if not clean(str(error)):
                 return f"not printable: {str(error)[:300]!r}"
         finally:
             if isinstance(weights, str):
                 os.unlink(weights)
     return ""
+
+
+def _name_of_weights(payload: str) -> str:
+    """A file of weights that is called like a payload: none, a damaged one, and one of another network."""
+    network, _ = analyse(text=TAKING)
+    path = "./" + payload.replace("/", "∕")[:60]
+    try:
+        if os.path.exists(path):
+            return ""
+        for content in (None, b"PK\x03\x04" + payload.encode("utf-8", "surrogatepass"), _other_weights()):
+            if content is not None:
+                Path(path).write_bytes(content)
+            try:
+                network.build(weights=path)
+                return "weights of another network are taken"
+            except WeightsError as error:
+                if wrong := complaint_about(str(error)):
+                    return wrong
+        os.unlink(path)
+    except (OSError, ValueError):
+        pass  # the file system has no such name
+    return ""
+
+
+@cache
+def _other_weights() -> bytes:
+    from safetensors.torch import save
+
+    return save(dict(analyse(text="input 2\nfc 3")[0].build().state_dict()))
 
 
 def _saved(state: dict[str, Any]) -> str | None:
@@ -324,58 +417,133 @@ COMMANDS: dict[str, list[str]] = {
     "--set name": ["check", "SPEC", "--set", "{}=1"],
     "--set value": ["check", "SPEC", "--set", "width={}"],
     "--set word": ["emit", "SPEC", "--set", "act={}"],
-    "--set": ["check", "SPEC", "--set", "{}"],
-    "--input": ["check", "SPEC", "--input", "{}"],
-    "--variant": ["check", "SPEC", "--variant", "{}"],
     "--json": ["check", "SPEC", "--json", "--variant", "{}"],
     "github": ["check", "SPEC", "--format", "github", "--variant", "{}"],
     "sarif": ["check", "SPEC", "--format", "sarif", "--variant", "{}"],
     "short": ["check", "SPEC", "--format", "short", "--set", "width={}"],
     "command": ["{}"],
     "option": ["check", "SPEC", "--{}"],
-    "explain": ["explain", "{}"],
     "explain line": ["explain", "SPEC:{}"],
-    "summary": ["summary", "SPEC", "--columns", "{}"],
     "summary memory": ["summary", "SPEC", "--fits", "{}", "--dtype", "float32"],
-    "summary dtype": ["summary", "SPEC", "--dtype", "{}"],
     "summary word": ["summary", "SPEC", "--markdown", "--set", "act={}"],
     "summary depth": ["summary", "SPEC", "--csv", "--depth", "{}"],
     "diff": ["diff", "SPEC", "SPEC", "--to-set", "width={}"],
     "diff other": ["diff", "SPEC", "./{}"],
     "diff markdown": ["diff", "SPEC", "SPEC", "--markdown", "--to-variant", "{}"],
-    "sweep": ["sweep", "SPEC", "--set", "width={}"],
-    "sweep where": ["sweep", "SPEC", "--where", "{}"],
-    "sweep condition": ["sweep", "SPEC", "--where", "params < {}"],
+    "diff settings": ["diff", "SPEC", "SPEC", "--markdown", "--set", " width = 8", "--to-set", "width=8{}"],
+    "sweep value": ["sweep", "SPEC", "--set", "width={}"],
+    "sweep word": ["sweep", "SPEC", "--set", "act={}"],
+    "sweep condition": ["sweep", "SPEC", "--set", "width=4", "--where", "params < {}"],
     "sweep lines": ["sweep", "SPEC", "--jsonl", "--input", "{}"],
     "schema": ["schema", "SPEC", "--set", "act={}"],
     "sweep csv": ["sweep", "SPEC", "--csv", "--input", "{}"],
     "sweep variants": ["sweep", "SPEC", "--csv", "--variant", "{}"],
-    "layers": ["layers", "{}"],
-}
+}  # fmt: skip
+
+#: Every way to print a spec that holds a payload; `SPEC` is the one without.
+PRINTED = (
+    *(["check", "FILE", "--format", form] for form in ("text", "short", "github", "sarif", "json")),
+    *(["summary", "FILE", *form] for form in ([], ["--markdown"], ["--csv"], ["--json"])),
+    *(["diff", "FILE", "SPEC", *form] for form in ([], ["--markdown"], ["--json"])),
+    *(["diff", "SPEC", "FILE", *form] for form in ([], ["--markdown"], ["--json"])),
+    *(["sweep", "FILE", "--input", "3x8x8,3x9x9", *form] for form in ([], ["--csv"], ["--jsonl"])),
+    *(["explain", "FILE", *form] for form in ([], ["--json"])),
+    *(["fmt", "FILE", form] for form in ("--diff", "--check")),
+    ["explain", "FILE:3"], ["emit", "FILE"], ["emit", "FILE", "--json"], ["schema", "FILE"],
+    ["build", "FILE"],
+)  # fmt: skip
+
+#: What writes to a file that is called like a payload, or looks at one.
+WRITTEN = (
+    ["emit", "SPEC", "--out", "./PATH"], ["build", "SPEC", "--save", "./PATH"],
+    ["emit", "SPEC", "--out", "no/PATH"], ["build", "SPEC", "--save", "no/PATH"],
+)  # fmt: skip
+
+
+def _options() -> list[list[str]]:
+    """Every option and argument of every command, with the payload for its value."""
+    found = []
+    context = click.Context(cli.commands)
+    for name in cli.COMMANDS:
+        command = cli.commands.get_command(context, name)
+        assert command is not None
+        specs = ["SPEC"] * any(one.name in ("spec", "old", "what") for one in command.params)
+        for one in command.params:
+            # Files that are written over or walked through have slots of their own.
+            if getattr(one, "is_flag", False) or one.name in ("out", "save", "files"):
+                continue
+            if isinstance(one, click.Argument):
+                found.append([name, *specs[: one.name == "new"], "{}"])
+            else:
+                found.append([name, *specs, *specs[: name == "diff"], one.opts[0], "{}"])
+    return found
+
 
 #: Commands that say the name of a file.
-FILES = ("check", "emit", "summary", "diff", "fmt")
+FILES = (
+    *(["check", "FILE", "--format", form] for form in ("text", "short", "github", "sarif", "json")),
+    *(["diff", "FILE", "FILE", *form] for form in ([], ["--markdown"], ["--json"])),
+    *(["fmt", "FILE", *form] for form in ([], ["--diff"], ["--check"])),
+    *(["sweep", "FILE", "--input", "3x8x8,3x1x1", *form] for form in ([], ["--csv"], ["--jsonl"])),
+    *([command, "FILE"] for command in ("emit", "summary", "explain", "build", "schema")),
+)  # fmt: skip
 
 
-def _command(name: str) -> Callable[[str], str]:
+def _command(parts: list[str]) -> Callable[[str], str]:
     def ask(payload: str) -> str:
         if "\x00" in payload or any("\ud800" <= char <= "\udfff" for char in payload):
             return ""  # no operating system passes these on
+        if not _is_no_file(payload):
+            return ""  # it would be read
         with _spec("spec.spec") as path:
-            parts = [path if part == "SPEC" else part.replace("{}", payload) for part in COMMANDS[name]]
-            return _ran(parts)
+            return _ran([path if part == "SPEC" else part.replace("{}", payload) for part in parts])
 
     return ask
 
 
-def _file_name(command: str) -> Callable[[str], str]:
+def _printed(parts: list[str]) -> Callable[[str], str]:
+    """A command on a file that holds the payload, in a place that depends on it."""
+
     def ask(payload: str) -> str:
+        text = random.Random(repr(payload)).choice(list(PLACES.values())).format(payload)
+        Path("file.spec").write_bytes(text.encode("utf-8", "surrogatepass"))
         try:
-            with _spec(payload.replace("/", "∕")[:80] + ".spec", wrong=len(payload) % 2 == 0) as path:
-                form = ("text", "short", "github", "sarif", "json")[len(payload) % 5]
-                options = ["--format", form] if command == "check" else []
-                options = [f"./{path}"] if command == "diff" else ["--diff"] if command == "fmt" else options
-                return _ran([command, f"./{path}", *options])
+            with _spec("spec.spec"):
+                names = {"FILE": "file.spec", "SPEC": "spec.spec", "FILE:3": "file.spec:3"}
+                return _ran([names.get(part, part) for part in parts])
+        finally:
+            os.unlink("file.spec")
+
+    return ask
+
+
+def _written(parts: list[str]) -> Callable[[str], str]:
+    """A command that writes a file called like the payload, and compares with it if it can."""
+
+    def ask(payload: str) -> str:
+        path = parts[-1].replace("PATH", payload.replace("/", "∕")[:60])
+        is_new = not os.path.exists(path)
+        with _spec("spec.spec"):
+            arguments = ["spec.spec" if part == "SPEC" else part for part in (*parts[:-1], path)]
+            found = _ran(arguments)
+            if os.path.isfile(path) and is_new:
+                if found in ("", "accepted") and parts[0] == "emit":
+                    Path(path).write_bytes(payload.encode("utf-8", "surrogatepass"))
+                    found = _ran([*arguments, "--check"]) or found
+                os.unlink(path)
+            return found
+
+    return ask
+
+
+def _file_name(parts: list[str]) -> Callable[[str], str]:
+    """A command on a file that is called like the payload: a spec, or one that is wrong."""
+
+    def ask(payload: str) -> str:
+        wrong = random.Random(repr(payload)).random() < 0.5
+        try:
+            with _spec(payload.replace("/", "∕")[:80] + ".spec", wrong=wrong) as path:
+                return _ran([f"./{path}" if part == "FILE" else part for part in parts])
         except (OSError, ValueError):
             return ""  # the file system has no such name
 
@@ -384,15 +552,12 @@ def _file_name(command: str) -> Callable[[str], str]:
 
 @contextlib.contextmanager
 def _spec(name: str, wrong: bool = False) -> Any:
-    Path(name).write_text(TAKING + "conv 8 kernl=3\n" * wrong, encoding="utf-8")
+    # Not in canonical form, so that `fmt` has something to say.
+    Path(name).write_text(TAKING + "fc   2\n" + "conv 8 kernl=3\n" * wrong, encoding="utf-8")
     try:
         yield name
     finally:
         os.unlink(name)
-
-
-#: How a line begins that only a payload could have written.
-FORGED = ("error[forged]", "::set-output", "::error::x", "::error file=a::", "  --> a.spec:1:1")
 
 
 def _ran(arguments: list[str]) -> str:
@@ -406,20 +571,9 @@ def _ran(arguments: list[str]) -> str:
     said = printed + err.buffer.getvalue().decode()  # type: ignore[attr-defined]
     if code not in (0, 1, 2):
         return f"exit code {code}: {said[-1000:]}"
-    if not _clean(said):
-        return f"not printable: {said[:1000]!r}"
-    if len(said) > 300_000:
-        return f"it says {len(said)} characters"
-    forged = [
-        line for line in said.split("\n") if line.startswith(("error[forged]", "::set-output", "::error::x"))
-    ]
-    if forged or (said.count("\n::") > 6):
-        return f"a line from outside: {forged[:1]}"
-    if arguments[0] == "emit" and code == 0:
+    if wrong := complaint_about(said) or complaint_about_format(arguments, printed):
+        return wrong
+    if arguments[0] == "emit" and code == 0 and printed and "--json" not in arguments:
         check_source(printed)
         return "it emits code from outside" if MARK in _without_docstrings(printed) else "accepted"
     return "accepted" if code == 0 else ""
-
-
-def _clean(said: str) -> bool:
-    return all(char.isprintable() or char in "\n\t" for char in said)
