@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from specgen.compiler import ListedSpec, SpecWarning, compile, list_specs, load  # noqa: A004
-    from specgen.diagnostics import Diagnostic, SpecError, WeightsError
+    from specgen.diagnostics import Diagnostic, NetworkError, SpecError, WeightsError
     from specgen.formatting import format_text
     from specgen.grid import SweepProblem, SweepResult, sweep
     from specgen.ir import Network
@@ -35,6 +35,7 @@ _HOMES = {
     "Limits": "specgen.limits",
     "ListedSpec": "specgen.compiler",
     "Network": "specgen.ir",
+    "NetworkError": "specgen.diagnostics",
     "Refusal": "specgen.layers.base",
     "Shape": "specgen.shape",
     "SpecError": "specgen.diagnostics",
@@ -59,6 +60,7 @@ __all__ = [
     "Limits",
     "ListedSpec",
     "Network",
+    "NetworkError",
     "Refusal",
     "Shape",
     "SpecError",

@@ -81,6 +81,10 @@ class SpecError(DiagnosedError):
     """A spec that is wrong: every mistake that was found, in `diagnostics`."""
 
 
+class NetworkError(DiagnosedError, ValueError):
+    """Parts, or a JSON text, that are no network: why, in `diagnostics`."""
+
+
 class WeightsError(DiagnosedError):
     """A file that holds no weights, or weights that do not fit the network: why, in `diagnostics`."""
 

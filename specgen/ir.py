@@ -175,10 +175,11 @@ class Network(_Frozen):
     root: Sequence
 
     def __init__(self, **parts: Any) -> None:
-        """A network from its parts, checked like JSON; raises Pydantic's `ValidationError`."""
-        from specgen.json_form import NETWORK
+        """A network from its parts, checked like JSON; raises `NetworkError`."""
+        from specgen.json_form import NETWORK, refusing
 
-        self.__dict__.update(vars(NETWORK.validate_python(parts, strict=False)))
+        with refusing("these parts are no network"):
+            self.__dict__.update(vars(NETWORK.validate_python(parts, strict=False)))
 
     @classmethod
     def inferred(cls, **parts: Any) -> Network:
@@ -195,12 +196,13 @@ class Network(_Frozen):
     def model_validate_json(cls, text: str | bytes, *, context: Mapping[str, Any] | None = None) -> Network:
         """The network that a JSON text describes, every shape inferred anew.
 
-        `context={"limits": specgen.Limits(…)}` sets how many layers it may have. Raises Pydantic's
-        `ValidationError`, a `ValueError`, for anything but a network that is right.
+        `context={"limits": specgen.Limits(…)}` sets how many layers it may have. Raises `NetworkError`, a
+        `ValueError`, for anything but a network that is right.
         """
-        from specgen.json_form import NETWORK
+        from specgen.json_form import NETWORK, refusing
 
-        return NETWORK.validate_json(text, context=dict(context or {}))
+        with refusing("the JSON is not that of a network"):
+            return NETWORK.validate_json(text, context=dict(context or {}))
 
     @classmethod
     def model_json_schema(cls) -> dict[str, Any]:

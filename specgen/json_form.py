@@ -5,6 +5,8 @@ The fields and their types stand in `specgen.ir`; here is how their values are r
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import isfinite
 from typing import Annotated, Any
 
@@ -14,12 +16,14 @@ from pydantic import (
     PlainSerializer,
     PlainValidator,
     TypeAdapter,
+    ValidationError,
     ValidationInfo,
     WithJsonSchema,
 )
 
 from specgen import arithmetic
 from specgen.again import infer_again
+from specgen.diagnostics import Diagnostic, NetworkError, abridged
 from specgen.ir import Block, Branch, Network, Parallel, Sequence, Step, walk
 from specgen.layers import registry
 from specgen.layers.base import Layer
@@ -239,3 +243,25 @@ def _same_gate(network: Network, info: ValidationInfo) -> Network:
 NETWORK: TypeAdapter[Network] = TypeAdapter(Annotated[Network, AfterValidator(_same_gate)])
 # The fields name their types, and `specgen.ir` has those of this module only while types are checked.
 NETWORK.rebuild(_types_namespace=globals())
+
+
+# --- errors --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def refusing(title: str) -> Iterator[None]:
+    """While this lasts, what Pydantic finds wrong is a `NetworkError`: where, and what, one note for each."""
+    try:
+        yield
+    except ValidationError as errors:
+        found = errors.errors(include_url=False, include_context=False, include_input=False)
+        notes = abridged([_note(error["loc"], error["msg"]) for error in found])
+        raise NetworkError([Diagnostic("not-a-network", title, notes=tuple(notes))]) from None
+
+
+def _note(place: tuple[int | str, ...], what: str) -> str:
+    what = what.removeprefix("Value error, ")[:_LONGEST_NOTE]
+    return f"`{'.'.join(map(str, place))[:_LONGEST_NOTE]}`: {what}" if place else what
+
+
+_LONGEST_NOTE = 300

@@ -62,11 +62,12 @@ PAGES = HERE.parent / "specgen" / "explanations"
 _PART = re.compile(
     r"^```spec\n(?P<wrong>(?:(?!^```).*\n)*)```\n\n```text\n(?P<said>(?:(?!^```).*\n)*)```$"
     r"|^```spec\n(?P<right>(?:(?!^```).*\n)*)```$"
-    r"|^```python\n(?P<program>(?:(?!^```).*\n)*)```$"
+    r"|^```python\n(?P<program>(?:(?!^```).*\n)*)```(?:\n\n```text\n(?P<told>(?:(?!^```).*\n)*)```)?$"
     r"|^```console\n(?P<typed>\$ .*\n)(?P<printed>(?:(?!^```).*\n)*)```$",
     re.MULTILINE,
 )
 _SPEC = re.compile(r"^```spec\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_CODE = re.compile(r"^(?:error|warning)\[(.*?)\]", re.MULTILINE)
 NAMED = re.compile(r"`(\w+\.spec)`")
 
 
@@ -111,11 +112,15 @@ def test_a_page_shows_a_mistake_and_its_repair(
             made: dict[str, Any] = {"__name__": "layers"}
             exec(part["program"], made)
             added.extend(one for one in made.values() if isinstance(one, type) and issubclass(one, Layer))
-            return part[0]
+            if part["told"] is None:
+                return part[0]
+            told = capsys.readouterr().out
+            wrongs.append(re.findall(_CODE, told))
+            return f"```python\n{part['program']}```\n\n```text\n{told}```"
         if part["typed"] is not None:
             wrong = main(shlex.split(part["typed"])[2:]) != 0
             printed = shortened("".join(capsys.readouterr()), part["printed"])
-            (wrongs if wrong else rights).append(re.findall(r"^(?:error|warning)\[(.*?)\]", printed, re.M))
+            (wrongs if wrong else rights).append(re.findall(_CODE, printed))
             return f"```console\n{part['typed']}{printed}```"
         if part["right"] is not None:
             rights.append(said_about(code, part["right"], tmp_path)[1])
@@ -149,9 +154,10 @@ def test_every_code_in_use_has_a_page_and_every_page_is_in_use() -> None:
 
 
 #: What a code is the first or the second argument of.
-REPORTING = frozenset(
-    "Diagnostic Refusal BranchRefusal Wrong _Mistake fail unfit problem diagnostic warn warning _refuse".split()
-)
+REPORTING = {
+    "Diagnostic", "Refusal", "BranchRefusal", "Wrong", "_Mistake", "_refuse",
+    "fail", "unfit", "problem", "diagnostic", "warn", "warning",
+}  # fmt: skip
 
 
 def codes_in_use() -> set[str]:
@@ -181,7 +187,14 @@ def test_every_code_has_a_golden_message_and_every_golden_message_a_page() -> No
 
 
 #: What no spec alone is wrong about: their pages are their golden messages.
-SHOWN_BY_THEIR_PAGES = {"not-found", "not-weights", "keys-differ", "shapes-differ", "layer-fails"}
+SHOWN_BY_THEIR_PAGES = {
+    "not-found",
+    "not-weights",
+    "keys-differ",
+    "shapes-differ",
+    "layer-fails",
+    "not-a-network",
+}
 
 
 @pytest.mark.parametrize("code", sorted(SHOWN_BY_THEIR_PAGES))

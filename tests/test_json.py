@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
 
 import specgen
 from specgen import resources
@@ -147,14 +146,14 @@ INJECTED = (
 def test_injected_expression_of_an_option(tree: Json, text: str) -> None:
     options = layer(tree, "conv")["layer"]
     options["written"] = {"out_channels": text}
-    with pytest.raises(ValidationError):
+    with pytest.raises(specgen.NetworkError):
         read(tree)
 
 
 @pytest.mark.parametrize("text", INJECTED)
 def test_injected_expression_of_an_argument(tree: Json, text: str) -> None:
     node_of(tree, "block")["arguments"]["c"] = {"value": 8, "written": text}
-    with pytest.raises(ValidationError):
+    with pytest.raises(specgen.NetworkError):
         read(tree)
 
 
@@ -163,7 +162,7 @@ def test_injected_expression_of_an_argument(tree: Json, text: str) -> None:
 )
 def test_injected_condition(tree: Json, text: str) -> None:
     guarded(tree)["guard"] = text
-    with pytest.raises(ValidationError):
+    with pytest.raises(specgen.NetworkError):
         read(tree)
 
 
@@ -173,7 +172,7 @@ def test_injected_condition(tree: Json, text: str) -> None:
 )
 def test_wrong_name_of_a_child(tree: Json, value: Json) -> None:
     layer(tree, "bn", 2)["name"] = value
-    with pytest.raises(ValidationError):
+    with pytest.raises(specgen.NetworkError):
         read(tree)
 
 
@@ -183,14 +182,14 @@ def test_wrong_name_of_a_child(tree: Json, value: Json) -> None:
 )
 def test_wrong_name_of_the_network(tree: Json, value: Json) -> None:
     tree["name"] = value
-    with pytest.raises(ValidationError):
+    with pytest.raises(specgen.NetworkError):
         read(tree)
 
 
 @pytest.mark.parametrize("value", ["", "a b", "1", "x\n", "x)", None, 3, "a" * 201])
 def test_wrong_name_of_a_block(tree: Json, value: Json) -> None:
     node_of(tree, "block")["block"] = value
-    with pytest.raises(ValidationError):
+    with pytest.raises(specgen.NetworkError):
         read(tree)
 
 
@@ -198,14 +197,14 @@ def test_wrong_name_of_a_block(tree: Json, value: Json) -> None:
 def test_wrong_name_of_an_argument(tree: Json, value: str) -> None:
     arguments = node_of(tree, "block")["arguments"]
     arguments[value] = 3
-    with pytest.raises(ValidationError):
+    with pytest.raises(specgen.NetworkError):
         read(tree)
 
 
 @pytest.mark.parametrize("value", ["a b", "x)", "self", "nn", "class", "super", "int"])
 def test_wrong_name_of_a_param(tree: Json, value: str) -> None:
     tree["settings"][value] = 3
-    with pytest.raises(ValidationError):
+    with pytest.raises(specgen.NetworkError):
         read(tree)
 
 
@@ -304,7 +303,7 @@ def test_changes_are_refused(tree: Json, name: str) -> None:
     before = copy.deepcopy(tree)
     CHANGES[name](tree)
     assert tree != before
-    with pytest.raises(ValidationError):
+    with pytest.raises(specgen.NetworkError):
         read(tree)
 
 
@@ -316,7 +315,7 @@ def test_sizes_are_refused(tree: Json, option: str, size: Json) -> None:
     if size is True or size == options[option]:
         size = "true"
     options[option] = size
-    with pytest.raises(ValidationError):
+    with pytest.raises(specgen.NetworkError):
         read(tree)
 
 
@@ -325,7 +324,7 @@ def test_shapes_are_refused(tree: Json, size: Json) -> None:
     for axis in range(3):
         changed = copy.deepcopy(tree)
         changed["root"]["input"][axis] = size
-        with pytest.raises(ValidationError):
+        with pytest.raises(specgen.NetworkError):
             read(changed)
 
 
@@ -339,7 +338,7 @@ def test_numbers_that_are_none_are_refused(tree: Json, option: str, number: str)
         number = "0"
     options[option] = "HERE"
     text = json.dumps(tree).replace('"HERE"', number)
-    with pytest.raises(ValidationError):
+    with pytest.raises(specgen.NetworkError):
         specgen.Network.model_validate_json(text)
 
 
@@ -347,7 +346,7 @@ def test_numbers_that_are_none_are_refused(tree: Json, option: str, number: str)
 @pytest.mark.parametrize("path", ["settings.rate", "init.0.bias", "root.line"])
 def test_numbers_beside_the_layers_are_refused(tree: Json, path: str, number: str) -> None:
     change(path, "HERE")(tree)
-    with pytest.raises(ValidationError):
+    with pytest.raises(specgen.NetworkError):
         specgen.Network.model_validate_json(json.dumps(tree).replace('"HERE"', number))
 
 
@@ -355,7 +354,7 @@ def test_numbers_beside_the_layers_are_refused(tree: Json, path: str, number: st
     "text", ["", "{", "[]", "null", "3", '"x"', "{}", "\x00", "[" * 10_000, '{"a":' * 10_000]
 )
 def test_what_is_no_network_is_refused(text: str) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(specgen.NetworkError):
         specgen.Network.model_validate_json(text)
 
 
@@ -389,7 +388,7 @@ def test_every_value_exchanged_is_refused_or_the_same_gate(sample: specgen.Netwo
             inner[last] = value
             try:
                 network = read(changed)
-            except ValidationError:
+            except specgen.NetworkError:
                 continue
             network.emit()
             read_back += 1
@@ -408,7 +407,7 @@ def test_deep_trees_are_refused(tree: Json, depth: int) -> None:
     text = json.dumps(tree)
     root = json.dumps({**tree["root"], "name": "0", "steps": []})
     nested = root.replace("[]", "[") * depth + root + "]}" * depth
-    with pytest.raises(ValidationError):
+    with pytest.raises(specgen.NetworkError):
         specgen.Network.model_validate_json(text.replace(json.dumps(tree["root"]), nested))
 
 
@@ -418,5 +417,22 @@ def test_a_tuple_keeps_what_its_numbers_were_computed_from() -> None:
     assert again.emit() == network.emit() and "nn.ZeroPad1d((2 * d, 0))" in again.emit()
     data = json.loads(network.model_dump_json())
     data["root"]["steps"][0]["steps"][0]["layer"]["written"]["padding"] = ["3 * d", None]
-    with pytest.raises(ValidationError, match="padding is 2, not 3"):
+    with pytest.raises(specgen.NetworkError, match="padding is 2, not 3"):
         specgen.Network.model_validate_json(json.dumps(data))
+
+
+def test_what_is_wrong_is_told_by_place_and_in_part(tree: Json) -> None:
+    layer(tree, "conv")["layer"]["stride"] = "x" * 1000
+    tree["settings"] = {f"a b{i}" * 99: 1 for i in range(40)}
+    with pytest.raises(specgen.NetworkError) as caught:
+        read(tree)
+    (found,) = caught.value.diagnostics
+    assert found.code == "not-a-network" and len(found.notes) == 9 and "more …" in found.notes[6]
+    assert max(map(len, found.notes)) < 700
+    assert found.notes[-1].endswith("`conv`: stride must be a whole number ≥ 1, or one per axis")
+    assert isinstance(caught.value, ValueError) and "pydantic" not in str(caught.value)
+
+
+def test_a_text_that_is_no_json_is_told_so() -> None:
+    with pytest.raises(specgen.NetworkError, match="Invalid JSON"):
+        specgen.Network.model_validate_json("{")

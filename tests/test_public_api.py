@@ -251,7 +251,7 @@ def test_a_network_made_by_hand_passes_the_same_gate() -> None:
     assert specgen.Network(**parts) == network
     wrong = replace(network.root, output=Shape(10))
     for changed in ({"root": wrong}, {"name": "a b"}, {"name": 3}, {"colour": 1}, {"root": "vgg"}):
-        with pytest.raises(ValueError, match="validation error"):
+        with pytest.raises(specgen.NetworkError, match="these parts are no network"):
             specgen.Network(**{**parts, **changed})
     with pytest.raises(ValueError, match="root"):
         specgen.Network(name="Empty")

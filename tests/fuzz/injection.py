@@ -23,13 +23,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from pydantic import ValidationError
 
 import specgen
 from specgen import cli
 from specgen.backends.guard import check_source
 from specgen.compiler import analyse
-from specgen.diagnostics import SpecError, WeightsError
+from specgen.diagnostics import NetworkError, SpecError, WeightsError
 from specgen.ir import Network
 
 from .answers import answer
@@ -343,8 +342,8 @@ def _json(payload: str) -> str:
         node[key] = payload
     try:
         network = Network.model_validate_json(json.dumps(whole))
-    except (ValidationError, SpecError) as error:
-        return "" if str(error) else "an error without a text"  # Pydantic's own, which quotes as it is
+    except (NetworkError, SpecError) as error:
+        return "" if str(error) and _clean(str(error)) else f"not printable: {str(error)[:300]!r}"
     return _emitted(network)
 
 
