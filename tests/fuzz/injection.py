@@ -343,7 +343,7 @@ def _json(payload: str) -> str:
     try:
         network = Network.model_validate_json(json.dumps(whole))
     except (NetworkError, SpecError) as error:
-        return "" if str(error) and _clean(str(error)) else f"not printable: {str(error)[:300]!r}"
+        return "" if clean(str(error)) else f"not printable: {str(error)[:300]!r}"
     return _emitted(network)
 
 
