@@ -11,6 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from rights import as_nobody
 
 import specgen
 from specgen.backends.guard import EmissionError, check_source
@@ -230,6 +231,14 @@ def test_a_spec_that_changes_between_two_looks(
     with pytest.raises(specgen.SpecError) as caught:
         specgen.compile(tiny)
     assert [one.code for one in caught.value.diagnostics] == ["unreadable"]
+
+
+def test_a_spec_that_may_not_be_read(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tiny.parent)
+    tiny.parent.chmod(0o755)
+    tiny.chmod(0)
+    with as_nobody(), pytest.raises(specgen.SpecError, match="permission denied"):
+        specgen.compile(tiny.name)
 
 
 def test_a_spec_that_shrinks_or_grows_is_read_as_it_is(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:

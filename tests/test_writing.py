@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import shutil
@@ -14,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rights import as_nobody
 
 from specgen.cli import main
 from specgen.source import write_bytes
@@ -123,25 +123,13 @@ def test_a_disk_that_fills_up_leaves_the_old_file(
     assert sorted(path.name for path in small_disk.iterdir()) == ["filler", "net.py"]
 
 
-@contextlib.contextmanager
-def nobody() -> Iterator[None]:
-    """Without the rights of root, who may write everywhere."""
-    before = os.geteuid()
-    if before == 0:
-        os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(before)
-
-
 def test_a_folder_that_may_not_be_written_to() -> None:
     folder = Path(tempfile.mkdtemp())  # of which nobody may see the files, unlike those of `tmp_path`
     try:
         (folder / "mine").write_bytes(OLD)
         (folder / "mine").chmod(0o666)
         folder.chmod(0o555)
-        with nobody():
+        with as_nobody():
             for name in ("mine", "another"):
                 with pytest.raises(PermissionError):
                     write_bytes(folder / name, NEW)

@@ -570,7 +570,11 @@ def _ran(arguments: list[str]) -> str:
     said = printed + err.buffer.getvalue().decode()  # type: ignore[attr-defined]
     if code not in (0, 1, 2):
         return f"exit code {code}: {said[-1000:]}"
-    if wrong := complaint_about(said) or complaint_about_format(arguments, printed):
+    if wrong := complaint_about(said):
+        return wrong
+    if printed.startswith("Usage: "):
+        return ""  # the payload asked for help
+    if wrong := complaint_about_format(arguments, printed):
         return wrong
     if arguments[0] == "emit" and code == 0 and printed and "--json" not in arguments:
         check_source(printed)

@@ -17,9 +17,13 @@ FORGED = ("error[forged]", "::set-output", "::error::x", "::error file=a::", "  
 LONGEST = 300_000
 
 
+#: What is printed beside printable characters; the last one indents the rows of Markdown.
+_SPACES = "\n\t\N{NO-BREAK SPACE}"
+
+
 def clean(said: str) -> bool:
     """Whether a text can be printed on a terminal as it is."""
-    return all(char.isprintable() or char in "\n\t" for char in said)
+    return all(char.isprintable() or char in _SPACES for char in said)
 
 
 def complaint_about(said: str) -> str:
@@ -34,8 +38,6 @@ def complaint_about(said: str) -> str:
 
 def complaint_about_format(arguments: Sequence[str], printed: str) -> str:
     """What is wrong with the standard output of a command that was asked for a format."""
-    if printed.startswith("Usage: "):  # the payload asked for help
-        return ""
     for asked, is_well_formed in FORMATS.items():
         if printed and asked in arguments and not is_well_formed(printed):
             return f"no {asked.strip('-')}: {printed[:1000]!r}"
