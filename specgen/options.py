@@ -52,6 +52,7 @@ def flags(layer: type[Layer]) -> Mapping[str, tuple[str, Any]]:
     return MappingProxyType(found)
 
 
+@registry.derived
 def all_flags() -> frozenset[str]:
     """Every word that is a flag of some layer."""
     return frozenset[str]().union(*(flags(layer) for layer in registry.layers()))

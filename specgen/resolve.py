@@ -38,6 +38,7 @@ class _Resolver:
         self.params = {s.name.text for s in spec.body.statements if isinstance(s, syntax.Param)}
         #: The labels that have been read.
         self.labels: dict[str, Span] = {}
+        self.signatures: dict[Span, tuple[Collection[str], Collection[str]]] = {}
         #: Words that mean themselves.
         self.words = {*registry.option_words(), *options.all_flags(), *registry.words(), *given_words}
 
@@ -483,7 +484,7 @@ class _Resolver:
         )
 
     def _block_use(self, line: syntax.Apply, block: syntax.Block, names: Mapping[str, Span]) -> None:
-        arguments = [name.text for name, _ in block.arguments]
+        arguments, required = self._signature(block)
         also = Label(block.name.span, "the block is defined here", primary=False)
         given: dict[str, Span] = {}
         by_position = 0
@@ -491,10 +492,10 @@ class _Resolver:
             if isinstance(argument, syntax.Option):
                 name, value = argument.name.text, argument.value
                 if name not in arguments:
-                    self._unknown(argument.name, "argument", arguments, also, of=block.name.text)
+                    self._unknown(argument.name, "argument", list(arguments), also, of=block.name.text)
                     continue
             elif by_position < len(arguments):
-                name, value = arguments[by_position], argument
+                name, value = block.arguments[by_position][0].text, argument
                 by_position += 1
             else:
                 title = f"`{block.name.text}` takes {len(arguments)} value{'s' * (len(arguments) != 1)}"
@@ -504,13 +505,18 @@ class _Resolver:
             if name in given:
                 self._twice(f"argument `{name}`", argument.span, given[name])
             given[name] = argument.span
-        missing = [
-            name.text for name, default in block.arguments if default is None and name.text not in given
-        ]
-        unordered = any((name.span, "argument-order") in self.found for name, _ in block.arguments)
-        if missing and not unordered:
+        missing = [name for name in required if name not in given]
+        if missing and not any((name.span, "argument-order") in self.found for name, _ in block.arguments):
             title = f"`{block.name.text}` needs {listed(missing)}"
             self.problem("value-missing", title, line.word.span, "not given here", also=also)
+
+    def _signature(self, block: syntax.Block) -> tuple[Collection[str], Collection[str]]:
+        """The names of a block's arguments, and those without a default: worked out once for all its uses."""
+        if block.span not in self.signatures:
+            arguments = dict.fromkeys(name.text for name, _ in block.arguments)
+            required = [name.text for name, default in block.arguments if default is None]
+            self.signatures[block.span] = arguments, required
+        return self.signatures[block.span]
 
     def _expr(
         self, expr: syntax.Expr, names: Mapping[str, Span], extra: Collection[str] = (), *,

@@ -65,7 +65,9 @@ class Scope:
         self._values: dict[str, tuple[int, Any]] = {}
         self._defaults: dict[str, list[tuple[int, dict[str, Given]]]] = {}
         self._blocks: dict[str, tuple[int, Definition]] = {}
-        self._names: frozenset[str] = frozenset()
+        #: What the values here depend on; and those that have not been looked through for it.
+        self._names: set[str] = set()
+        self._unread: list[Any] = []
         self._table: tuple[int, Mapping[str, Any]] | None = None
 
     def inner(self) -> Scope:
@@ -83,7 +85,7 @@ class Scope:
     def declare(self, name: str, value: Any) -> None:
         """From here on, a name means a value."""
         self._values[name] = self._next(), value
-        self._names |= arithmetic.names(value)
+        self._unread.append(value)
 
     def default(self, layer: str, given: Mapping[str, Given]) -> None:
         """From here on, a layer has these options where its line says nothing else."""
@@ -136,12 +138,14 @@ class Scope:
 
     def names(self) -> frozenset[str]:
         """The arguments that the values in this module depend on."""
-        found: frozenset[str] = frozenset()
+        found: set[str] = set()
         for scope, _, modules in self._outwards():
             if modules:
                 break
+            while scope._unread:
+                scope._names |= arithmetic.names(scope._unread.pop())
             found |= scope._names
-        return found
+        return frozenset(found)
 
     def _outwards(self) -> Iterator[tuple[Scope, int, int]]:
         """This scope and those around it: how much of each is seen, and how many modules are between."""
