@@ -27,6 +27,8 @@ class _Names:
     declared: list[Declared] = field(default_factory=list)
     #: A name, and one in scope that differs from it by case.
     alike: list[tuple[Declared, Declared]] = field(default_factory=list)
+    #: The spellings of each name, by what it is without its case.
+    spellings: dict[str, dict[str, None]] = field(default_factory=dict)
 
 
 Scope = Mapping[str, Declared]
@@ -69,11 +71,11 @@ def _names(spec: syntax.Spec) -> _Names:
 def _declare(found: _Names, what: str, name: syntax.Name, *scopes: Scope) -> Declared:
     declared = Declared(what, name)
     found.declared.append(declared)
-    folded = name.text.casefold()
+    spellings = found.spellings.setdefault(name.text.casefold(), {})
+    spellings[name.text] = None
     for scope in scopes:
-        for text, other in scope.items():
-            if text != name.text and text.casefold() == folded:
-                found.alike.append((declared, other))
+        others = (scope.get(text) for text in spellings if text != name.text)
+        found.alike += [(declared, other) for other in others if other is not None]
     return declared
 
 
