@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from functools import partial
@@ -12,28 +14,34 @@ import torch
 from torch import nn
 
 import specgen
-from benchmarks.harness import Row
+from benchmarks.harness import CHECKOUT, Pair, Row, memory
 from benchmarks.peers import torchvision
 
-Pair = tuple[Callable[[], Any], Callable[[], Any]]
+CONSTRUCTOR = "torchvision's constructor"
+LOADED = "torchvision's constructor, load, copy"
 
 
 def rows() -> list[Row]:
     """The rows of this subject."""
     found = [
-        Row("vgg16 on meta, compiled", "torchvision's constructor on meta", partial(_meta, "vgg16"), 0.4),
-        Row("resnet50 on meta, compiled", "torchvision's constructor on meta", partial(_meta, "resnet50")),
-        Row("vgg16 from safetensors", "torchvision's constructor, load, copy", _weights, 0.02),
-        Row("vgg16, the same bits", "torchvision's constructor", partial(_drawn, "torch"), 0.9),
-        Row("vgg16, init=fast", "torchvision's constructor", partial(_drawn, "fast"), 0.45),
+        Row("vgg16 on meta, compiled", f"{CONSTRUCTOR} on meta", partial(_meta, "vgg16"), 0.4),
+        Row("resnet50 on meta, compiled", f"{CONSTRUCTOR} on meta", partial(_meta, "resnet50")),
+        Row("vgg16 from safetensors", LOADED, _weights, 0.02),
+        Row("vgg16 from safetensors, peak above the imports", LOADED, _peaks, unit="MB", most=20),
+        Row("vgg16, the same bits", CONSTRUCTOR, partial(_drawn, "torch"), 0.9),
+        Row('vgg16, `init="fast"`', CONSTRUCTOR, partial(_drawn, "fast"), 0.45),
     ]
     for name in ("vgg16", "resnet50", "mobilenet_v3_large"):
         for batch in (1, 8):
-            forward = partial(_forward, name, batch)
-            found.append(Row(f"{name}, forward, batch {batch}", "torchvision, eager", forward, 1.05))
-            step = partial(_training, name, batch)
-            found.append(Row(f"{name}, training step, batch {batch}", "torchvision, eager", step, 1.05))
+            for form, make in FORMS.items():
+                what = f"{name}, {form}"
+                forward, step = partial(_forward, make, name, batch), partial(_training, make, name, batch)
+                found.append(Row(f"{what}: forward of {batch}", "torchvision, eager", forward, 1.05))
+                found.append(Row(f"{what}: training step of {batch}", "torchvision, eager", step, 1.05))
     return found
+
+
+# --- made and loaded -----------------------------------------------------------------------------
 
 
 def _meta(name: str) -> Pair:
@@ -46,50 +54,109 @@ def _meta(name: str) -> Pair:
     return partial(network.build, device="meta"), theirs
 
 
-def _weights() -> Pair:
-    from safetensors.torch import load_file, save_file
+def _drawn(init: str) -> Pair:
+    return partial(specgen.compile("vgg16").build, init=init), torchvision().vgg16
 
-    builder = torchvision().vgg16
+
+def _saved() -> tuple[tempfile.TemporaryDirectory[str], Path]:
+    """A file of VGG-16's weights, and the folder that it is gone with."""
+    from safetensors.torch import save_file
+
     folder = tempfile.TemporaryDirectory()
     path = Path(folder.name) / "vgg16.safetensors"
-    save_file(builder().state_dict(), path)
+    save_file(torchvision().vgg16().state_dict(), path)
+    return folder, path
+
+
+def _weights() -> Pair:
+    from safetensors.torch import load_file
+
+    builder, (folder, path) = torchvision().vgg16, _saved()
 
     def ours() -> None:
+        assert folder.name  # which lives as long as this does
         specgen.load("vgg16", weights=path)
 
     def theirs() -> None:
-        assert folder.name  # which lives as long as this does
         builder().load_state_dict(load_file(path))
 
     return ours, theirs
 
 
-def _drawn(init: str) -> Pair:
-    return partial(specgen.compile("vgg16").build, init=init), torchvision().vgg16
+_OURS = """
+import specgen.backends.torch
+import safetensors.torch
+run = lambda path: specgen.load("vgg16", weights=path)
+"""
+
+_THEIRS = """
+from benchmarks.peers import torchvision
+from safetensors.torch import load_file
+models = torchvision()
+run = lambda path: models.vgg16().load_state_dict(load_file(path))
+"""
+
+_PEAK = """
+import sys
+from benchmarks.harness import memory
+before = memory()
+run(sys.argv[1])
+print(memory(peak=True) - before)
+"""
 
 
-def _models(name: str) -> tuple[nn.Module, nn.Module]:
+def _peaks() -> Pair:
+    memory()
+    folder, path = _saved()
+
+    def peak(code: str) -> float:
+        assert folder.name
+        command = [sys.executable, "-c", code + _PEAK, str(path)]
+        done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=CHECKOUT)
+        return float(done.stdout)
+
+    return partial(peak, _OURS), partial(peak, _THEIRS)
+
+
+# --- run and trained -----------------------------------------------------------------------------
+
+
+def _emitted(name: str) -> nn.Module:
+    """A network from what `specgen emit` writes."""
+    network = specgen.compile(name)
+    names: dict[str, Any] = {"__name__": "emitted"}
+    exec(compile(network.emit(), f"{name}.py", "exec"), names)
+    model: nn.Module = names[network.name]()
+    return model
+
+
+Maker = Callable[[str], nn.Module]
+
+FORMS: dict[str, Maker] = {"built": specgen.load, "emitted": _emitted}
+
+
+def _models(make: Maker, name: str) -> tuple[nn.Module, nn.Module]:
     """specgen's network and torchvision's, from one seed: the same weights."""
-    builder = getattr(torchvision(), name)
     torch.manual_seed(0)
-    theirs = builder()
+    theirs = getattr(torchvision(), name)()
     torch.manual_seed(0)
-    return specgen.load(name), theirs
+    return make(name), theirs
 
 
-def _forward(name: str, batch: int) -> Pair:
-    ours, theirs = (model.eval() for model in _models(name))
+def _forward(make: Maker, name: str, batch: int) -> Pair:
+    ours, theirs = (model.eval() for model in _models(make, name))
     x = torch.randn(batch, 3, 224, 224)
 
     def run(model: nn.Module) -> Any:
         with torch.no_grad():
             return model(x)
 
-    torch.testing.assert_close(run(ours), run(theirs), rtol=1e-5, atol=1e-5)
+    assert torch.equal(run(ours), run(theirs))
     return partial(run, ours), partial(run, theirs)
 
 
-def _training(name: str, batch: int) -> Pair:
+def _training(make: Maker, name: str, batch: int) -> Pair:
+    models = _models(make, name)
     x, labels = torch.randn(batch, 3, 224, 224), torch.arange(batch)
 
     def step(model: nn.Module, optimizer: torch.optim.Optimizer) -> float:
@@ -98,12 +165,9 @@ def _training(name: str, batch: int) -> Pair:
         loss = nn.functional.cross_entropy(model(x), labels)
         loss.backward()
         optimizer.step()
-        return float(loss)
+        return loss.item()
 
-    models = [model.train() for model in _models(name)]
-    if batch == 1:  # one value for each channel has no variance
-        models = [model.eval() for model in models]
-    steps = [partial(step, one, torch.optim.SGD(one.parameters(), lr=1e-4)) for one in models]
-    losses = [one() for one in steps]
-    assert abs(losses[0] - losses[1]) < 1e-4, losses
+    steps = [partial(step, one.train(), torch.optim.SGD(one.parameters(), lr=1e-4)) for one in models]
+    losses = [[one(), one()] for one in steps]
+    assert losses[0] == losses[1], losses
     return steps[0], steps[1]

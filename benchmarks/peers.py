@@ -12,6 +12,14 @@ import torch
 from benchmarks.harness import Absent
 
 
+def peer(name: str) -> Any:
+    """A module of that name; raises `Absent` where it cannot be imported."""
+    try:
+        return import_module(name)
+    except ImportError:
+        raise Absent(f"{name.partition('.')[0]} is not installed") from None
+
+
 @cache
 def torchvision() -> Any:
     """`torchvision.models`; raises `Absent` where it cannot be imported."""

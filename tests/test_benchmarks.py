@@ -1,27 +1,60 @@
-"""The harness of the benchmarks, on a row of no meaning: nothing here depends on a clock."""
+"""The harness of the benchmarks, on rows of no meaning: nothing here depends on a clock."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks.__main__ import machine, rows, run
-from benchmarks.harness import Absent, Row, measure, table
+import specgen
+from benchmarks import __main__ as command
+from benchmarks import layers
+from benchmarks.__main__ import machine, report, rows, run
+from benchmarks.harness import Absent, Row, measure, table, written
 
 
 def test_both_are_called_in_turn_and_make_a_row() -> None:
     called: list[str] = []
     row = Row(
-        "ours", "theirs", lambda: (lambda: called.append("a"), lambda: called.append("b")), goal=0.5, calls=3
+        "ours",
+        "theirs",
+        lambda: (lambda: called.append("a"), lambda: called.append("b")),
+        goal=0.5,
+        calls=(3, 2),
     )
     result = measure(row, 2)
-    assert called == [*"ab", *"bbbaaa", *"aaabbb"]
+    assert called == [*"ab", *"bbaaa", *"aaabb"]
     assert result.low <= result.ratio <= result.high
-    assert "| ours | theirs |" in table([result]) and table([result]).endswith("| 0.5 |")
+    assert table([result]).splitlines()[-1].startswith("| ours | ")
+    assert table([result]).endswith("| 0.5 |")
+
+
+def test_amounts_are_what_the_calls_return() -> None:
+    """The ratios of the rounds are 2, 1 and 4 once the first call, which is not counted, is over."""
+    amounts: Iterator[int] = iter((9, 4, 1, 4))
+    row = Row("ours", "theirs", lambda: (lambda: next(amounts), lambda: next(others)), unit="MB", most=20)
+    others: Iterator[int] = iter((9, 2, 1, 1))
+    result = measure(row, 3)
+    assert (result.ours, result.theirs, result.ratio) == (4, 1, 2)
+    assert table([result]).endswith("| ours | 4 MB | theirs | 1 MB | 2 | 1 – 4 | 20 MB |")
+
+
+@pytest.mark.parametrize(
+    ("amount", "unit", "text"),
+    [
+        (2.5, "", "2.5 s"),
+        (0.0123456, "", "12.3 ms"),
+        (4.2e-6, "", "4.2 µs"),
+        (12, "MB", "12 MB"),
+        (1107, "MB", "1,107 MB"),
+    ],
+)
+def test_amounts_are_written_with_their_unit(amount: float, unit: str, text: str) -> None:
+    assert written(amount, unit) == text
 
 
 def test_what_is_absent_is_left_out_with_a_word(capsys: pytest.CaptureFixture[str]) -> None:
@@ -32,6 +65,23 @@ def test_what_is_absent_is_left_out_with_a_word(capsys: pytest.CaptureFixture[st
     assert "ours: left out, torchvision cannot be imported" in capsys.readouterr().err
 
 
-def test_rows_have_names_of_their_own() -> None:
-    names = [row.name for row in rows()]
-    assert len(set(names)) == len(names) and "torch" in machine()
+def test_rows_are_told_apart_and_the_page_says_what_they_were_measured_on() -> None:
+    names = [(row.name, row.beside) for row in rows()]
+    assert len(set(names)) == len(names)
+    assert "torch" in machine() and "Medians of 12 rounds." in report([], "", 12)
+
+
+def test_a_page_needs_ten_rounds(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["benchmarks", "--page", "--rounds", "9"])
+    monkeypatch.setattr(command, "rows", lambda: pytest.fail("measured"))
+    with pytest.raises(SystemExit):
+        command.main()
+    assert "--rounds has to be at least 10" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("count", "depth"), [(10, 1), (100, 32)])
+def test_a_network_to_grow_has_its_layers_as_deep_as_it_says(count: int, depth: int) -> None:
+    network = specgen.compile(text=layers.spec(count, depth), limits=layers.LIMITS)
+    assert len(network.layers) == count - 1
+    assert {row.name.count(".") for row in network.layers} == {depth}
+    assert set(layers.cost(10, 1)) == set(layers.stages(""))
