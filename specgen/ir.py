@@ -285,7 +285,10 @@ class Network(_Frozen):
         return for_inference(self).network
 
     def fold_weights(self, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        """A state dict of this network as the one `for_inference` takes it, each batch norm folded."""
+        """A state dict of this network as the one `for_inference` takes it, each batch norm folded.
+
+        Raises `WeightsError` where something is missing that is to be folded.
+        """
         from specgen.backends.folded import fold_weights
         from specgen.folding import for_inference
 

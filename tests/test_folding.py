@@ -178,3 +178,13 @@ def test_the_same_seed_gives_the_plain_networks_weights_folded() -> None:
 def test_nothing_else_can_be_optimized_for() -> None:
     with pytest.raises(ValueError, match="'speed' is nothing to optimize for: only `inference` is"):
         specgen.load("vgg11", device="meta", optimize="speed")
+
+
+def test_what_is_missing_for_folding_is_told() -> None:
+    network = specgen.compile(text="input 3x8x8\nconv 4 bn nobias\ngap\nfc 3")
+    state = network.build().state_dict()
+    del state["0.weight"], state["1.running_var"], state["5.weight"]  # the last is passed on where it is
+    with pytest.raises(specgen.WeightsError) as caught:
+        network.fold_weights(state)
+    (found,) = caught.value.diagnostics
+    assert (found.code, found.notes) == ("keys-differ", ("missing: `0.weight`, `1.running_var`",))

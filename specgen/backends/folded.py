@@ -7,14 +7,21 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from specgen.backends.weights import keys_differ
+from specgen.diagnostics import WeightsError
 from specgen.folding import Folded, Origin
 
 
 def fold_weights(folded: Folded, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A state dict of the plain network as the folded one takes it.
 
-    Tensors of layers without a batch norm are passed on as they are, and share their memory.
+    Tensors of layers without a batch norm are passed on as they are, and share their memory. Raises
+    `WeightsError` where something is missing that is to be folded.
     """
+    needed = [key for origin in folded.origins.values() if origin.norm for key in _needed(origin)]
+    missing = [key for key in needed if key not in state]
+    if missing:
+        raise WeightsError([keys_differ(missing, [])])
     layers = {origin.layer: path for path, origin in folded.origins.items()}
     found: dict[str, Tensor] = {}
     for key, tensor in state.items():
@@ -28,6 +35,10 @@ def fold_weights(folded: Folded, state: Mapping[str, Tensor]) -> dict[str, Tenso
             weight, bias = _fold(origin, state)
             found |= {f"{path}.weight": weight, f"{path}.bias": bias}
     return found
+
+
+def _needed(origin: Origin) -> tuple[str, ...]:
+    return f"{origin.layer}.weight", f"{origin.norm}.running_mean", f"{origin.norm}.running_var"
 
 
 def _fold(origin: Origin, state: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:

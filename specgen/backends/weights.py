@@ -77,10 +77,7 @@ def _misfits(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> list[
             other.append(f"`{key}`: {_sizes(found)} in the weights, {_sizes(tensor)} in the network")
     problems = []
     if missing or foreign:
-        notes = [_listed("missing", missing)] if missing else []
-        notes += [_listed("not in the network", foreign)] if foreign else []
-        title = "the weights have other keys than the network"
-        problems.append(Diagnostic("keys-differ", title, notes=tuple(notes)))
+        problems.append(keys_differ(missing, foreign))
     if other:
         title = "the weights have other shapes than the network"
         problems.append(Diagnostic("shapes-differ", title, notes=tuple(abridged(other))))
@@ -88,6 +85,13 @@ def _misfits(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> list[
         title = "not all of the weights are plain tensors"
         problems.append(Diagnostic("not-weights", title, notes=tuple(abridged(odd))))
     return problems
+
+
+def keys_differ(missing: list[str], foreign: list[str]) -> Diagnostic:
+    """What is said of keys that are not there, and of those that are none of the network's."""
+    notes = [_listed("missing", missing)] if missing else []
+    notes += [_listed("not in the network", foreign)] if foreign else []
+    return Diagnostic("keys-differ", "the weights have other keys than the network", notes=tuple(notes))
 
 
 def _listed(what: str, keys: list[str]) -> str:
