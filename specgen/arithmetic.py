@@ -317,7 +317,8 @@ _FUNCTIONS: dict[str, Any] = {
 _IN_MATH = ("ceil", "floor")
 
 
-def _compute(operator: str, left: Any, right: Any) -> Any:
+def compute(operator: str, left: Any, right: Any) -> Any:
+    """`left` and `right` put together by an operator of Python."""
     match operator:
         case "+":
             return left + right
@@ -337,7 +338,7 @@ def _combine(operator: str, left: Any, right: Any) -> Any:
         return NotImplemented
     if operator == "*" and type(left) is int and left == 1:
         return right
-    value = _compute(operator, plain(left), plain(right))
+    value = compute(operator, plain(left), plain(right))
     if operator == "+" and isinstance(value, int):
         return traced(value, _sum(expression_of(left), expression_of(right)))
     return traced(value, Operation(operator, expression_of(left), expression_of(right)))
@@ -397,7 +398,7 @@ def _worked_out(expression: Expression) -> Expression:
     match expression:
         case Operation(operator, left, right):
             parts = (_worked_out(left), _worked_out(right))
-            return _compute(operator, *parts) if _all_numbers(parts) else expression
+            return compute(operator, *parts) if _all_numbers(parts) else expression
         case Application(function, arguments):
             inside = tuple(map(_worked_out, arguments))
             return _call(function, inside) if _all_numbers(inside) else expression

@@ -215,21 +215,10 @@ class Evaluator:
 def _arithmetic(sign: str, left: Any, right: Any, operand: syntax.Expr) -> Any:
     if sign in ("/", "//", "%") and right == 0:
         raise Wrong("division-by-zero", "division by zero", operand.span, "this is 0")
-    match sign:
-        case "+":
-            return left + right
-        case "-":
-            return left - right
-        case "*":
-            return left * right
-        case "//":
-            return left // right
-        case "%":
-            return left % right
     # Division of whole numbers stays whole where it comes out even.
-    if isinstance(left, int) and isinstance(right, int) and left % right == 0:
+    if sign == "/" and isinstance(left, int) and isinstance(right, int) and left % right == 0:
         return arithmetic.divided(left, right)
-    return left / right
+    return arithmetic.compute(sign, left, right)
 
 
 def _bounded(value: Any, expr: syntax.Expr, end: syntax.Expr | None = None) -> Any:
