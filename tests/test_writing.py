@@ -164,6 +164,13 @@ def test_a_symbolic_link_that_leads_to_no_file(
     assert list(tmp_path.iterdir()) == [link] and os.readlink(link) == leads_to
 
 
+@pytest.mark.parametrize("name", ["", ".", "no/", "no/.", "no/..", "a\0b", "\ud800"])
+def test_a_name_that_is_no_files(name: str, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match=r"it is a directory|no file has such a name"):
+        write_bytes(f"{tmp_path}/{name}", NEW)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("link", [os.symlink, os.link])
 def test_what_is_read_is_not_written_over_by_another_name(
     link: object, target: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
