@@ -185,6 +185,8 @@ _NAMELESS = frozenset((int, float, bool, str, type(None)))
 
 def opaque_names(value: object) -> frozenset[str]:
     """The names that printed numbers depend on without mentioning them."""
+    if type(value) in _NAMELESS:
+        return _NO_NAMES
     match value:
         case Traced():
             return opaque_names(value.expression)

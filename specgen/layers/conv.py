@@ -29,7 +29,7 @@ _SHORT = {"k": "kernel_size", "s": "stride", "p": "padding", "d": "dilation", "g
 
 def need_groups(channels: int, out_channels: int, groups: int) -> None:
     """Refuse groups that do not divide the input and the output channels."""
-    if not channels % groups and not out_channels % groups:
+    if int(channels) % int(groups) == int(out_channels) % int(groups) == 0:
         return
     common = gcd(int(channels), int(out_channels))
     need_division(channels, groups, "groups", at="groups", side="input ", common=common)
