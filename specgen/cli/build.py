@@ -33,7 +33,7 @@ from specgen.source import printable, reason
     type=click.Choice(("inference",)),
     help="Fold batch norms and leave out dropout: faster, and not for training.",
 )
-@click.option("--seed", type=int, help="Seed of the initial weights.")
+@click.option("--seed", type=click.IntRange(-(2**63), 2**64 - 1), help="Seed of the initial weights.")
 @click.option(
     "--init",
     type=click.Choice(("torch", "fast")),
