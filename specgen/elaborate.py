@@ -6,38 +6,32 @@ One walk with the shape in its hand. Each layer's shape rule is asked once; what
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
-from specgen import arithmetic, conditions, draft, hints, initialisation, options, remedies, syntax
+from specgen import arithmetic, conditions, draft, hints, initialisation, remedies, syntax
 from specgen.arithmetic import Symbol
 from specgen.attempts import Change, Remedies, Remedy, Unfit, told
 from specgen.diagnostics import Diagnostic, Label, SpecError, abridged
-from specgen.draft import Draft, DraftBlock, DraftLayer, DraftParallel, DraftSequence
+from specgen.draft import Draft, DraftBlock, DraftParallel, DraftSequence
 from specgen.evaluation import Evaluation
 from specgen.expressions import describe
+from specgen.init_statement import check_init, init_rule
 from specgen.ir import InitRule, Network, walk
 from specgen.joins import BranchRefusal, join, share
-from specgen.layer_line import defaults_of, given_on, make
+from specgen.layer_line import given_on
 from specgen.layers import registry
-from specgen.layers.base import Layer, Refusal, asked, inferred
+from specgen.layers.base import Refusal, asked
 from specgen.layers.fields import WrongOptions
 from specgen.limits import Limits
+from specgen.placing import Frame, Placing
 from specgen.resolve import resolve
-from specgen.scope import Definition, Given, Scope
-from specgen.shape import LARGEST, LARGEST_TOTAL, Shape
+from specgen.scope import Definition, Scope
+from specgen.shape import LARGEST_TOTAL, Shape
 from specgen.source import Source, Span
 from specgen.trace import Trace, Turn, Use
-
-
-@dataclass
-class Frame:
-    """An open sequence. `kind` says what it will be: only a group lets a `Flatten` out in front of it."""
-
-    kind: str
-    children: list[Draft] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -113,23 +107,18 @@ class _Attempts:
         return ""
 
 
-class _Elaborator(Evaluation):
+class _Elaborator(Placing):
     def __init__(self, source: Source, spec: syntax.Spec, request: Request, limits: Limits) -> None:
-        super().__init__(source, request.input, limits)
-        self.spec = spec
+        super().__init__(source, spec, request.input, limits)
         self.request = request
         self.warnings: list[Diagnostic] = []
         self.input: Shape | None = request.input
-        self.frames = [Frame("network")]
         self.settings: dict[str, Any] = {}
         self.init: list[InitRule] = []
         self.name = request.name
-        #: What is elaborated otherwise than it is written, where a remedy is tried.
-        self.change: Change | None = None
         #: The statement of the spec that is under way, by its number.
         self.reached = 0
-        #: What has been spent of the limits: layers, and bodies inside each other.
-        self.expanded = 0
+        #: How many bodies are open inside each other.
         self.depth = 0
 
     def expand(self) -> None:
@@ -146,16 +135,6 @@ class _Elaborator(Evaluation):
         fewer = self.change is not None and self.change.turns is not None
         here, there = (self.reached, self.expanded + 1), (other.reached, 0 if fewer else other.expanded)
         return here >= there
-
-    def unfit(
-        self, code: str, title: str, span: Span, label: str, *remedies: Remedies, also: Label | None = None
-    ) -> NoReturn:
-        """Stop with an error about a shape; of each kind of remedies, one is told that the spec takes."""
-        raise Unfit(self.diagnostic(code, title, span, label, also=also), remedies)
-
-    def changed_at(self, span: Span) -> Change | None:
-        """What is elaborated otherwise at a place."""
-        return self.change if self.change is not None and self.change.span == span else None
 
     def run(self) -> Elaborated:
         self.expand()
@@ -175,16 +154,8 @@ class _Elaborator(Evaluation):
             init=tuple(sorted(self.init, key=lambda rule: initialisation.breadth(rule.kind))),
             root=root,
         )
-        self._check_figures(network)
-        for what, total in (("parameters", network.params), ("multiply-adds", network.macs)):
-            if total >= LARGEST_TOTAL:
-                most = max(network.layers, key=lambda row: row.params if what == "parameters" else row.macs)
-                span = self.source.span_of_line(most.line or 1)
-                figure = most.params if what == "parameters" else most.macs
-                self.fail(
-                    "too-large", f"the network has 2^63 {what} or more", span, f"{figure:,} of them here"
-                )
-        self._check_init(network)
+        _check_figures(self, network)
+        check_init(self, self.spec, network)
         return Elaborated(network, self.warnings, children)
 
     # --- statements ------------------------------------------------------------------------------
@@ -205,7 +176,7 @@ class _Elaborator(Evaluation):
     def _stands(self, statement: syntax.Statement, change: Change, scope: Scope) -> bool:
         """Whether a statement is where it is written; a line that is tried in front of it is there now."""
         if change.moved is not None and statement.span == change.span:
-            self._layer(change.moved, scope)
+            self.layer(change.moved, scope)
         moved_away = change.moved is not None and statement.span == change.moved.span
         return not (moved_away or (change.left_out and statement.span == change.span))
 
@@ -214,10 +185,10 @@ class _Elaborator(Evaluation):
             case syntax.Apply(word=word):
                 definition = scope.block(word.text)
                 if definition is not None:
-                    self._count(statement.span)
+                    self.count(statement.span)
                     self._use(statement, definition, scope)
                 else:
-                    self._layer(statement, scope)
+                    self.layer(statement, scope)
             case syntax.Group():
                 self._group(statement.label, statement.body, scope.inner(), statement.span)
             case syntax.Repeat():
@@ -245,21 +216,11 @@ class _Elaborator(Evaluation):
             case syntax.Input():
                 self._input(statement, scope)
             case syntax.Init():
-                self._init(statement, scope)
+                self.init.append(init_rule(self, statement, scope))
             case syntax.NetworkName():
                 self.name = statement.name.text
             case syntax.Variant():
                 pass
-
-    def _count(self, span: Span, turns: int = 1) -> None:
-        self.expanded += turns
-        if self.expanded > self.limits.layers:
-            self.fail(
-                "too-many-layers",
-                f"the network has more than {self.limits.layers:,} layers",
-                span,
-                "the limit is reached here",
-            )
 
     def _param(self, param: syntax.Param, scope: Scope) -> None:
         name = param.name.text
@@ -317,80 +278,6 @@ class _Elaborator(Evaluation):
                 also=hints.last_change(self.placed()),
             )
 
-    def _init(self, statement: syntax.Init, scope: Scope) -> None:
-        function = initialisation.FUNCTIONS[statement.function.text]
-        values: dict[str, Any] = {}
-        for argument in statement.arguments:
-            assert isinstance(argument, syntax.Option)
-            name, value = argument.name.text, self.value(argument.value, scope)
-            self.decided |= arithmetic.names(value)
-            kind = function.options.get(name, initialisation.NUMBER)
-            try:
-                values[name] = arithmetic.plain(kind.check(value))
-            except ValueError:
-                self.fail(
-                    "wrong-value",
-                    f"`{name}` must be {kind.describe()}",
-                    argument.span,
-                    f"this is {describe(value)}",
-                )
-        missing = [name for name in function.required if name not in values]
-        if missing:
-            self.fail(
-                "value-missing",
-                f"`{statement.function.text}` needs `{missing[0]}`",
-                statement.function.span,
-                "not given here",
-            )
-        bias = values.pop("bias", None)
-        kind_name = initialisation.kinds()[statement.kind.text]
-        self.init.append(
-            InitRule(
-                kind=kind_name,
-                function=statement.function.text,
-                options=values,
-                bias=None if bias is None else float(bias),
-                line=self.source.position(statement.span.start)[0],
-            )
-        )
-
-    def _check_figures(self, network: Network) -> None:
-        """Every layer has to know its parameters and its multiply-adds."""
-        try:
-            network.layers  # noqa: B018 (they are worked out once)
-        except Exception:
-            for _, step in walk(network.root):
-                try:
-                    asked(step.layer, step.layer.parameters, step.input)
-                    asked(step.layer, step.layer.macs, step.input)
-                except Refusal as refusal:
-                    span = self.source.span_of_line(step.line or 1)
-                    problem = self.diagnostic(
-                        refusal.code, refusal.title, span, refusal.label, refusal.advice
-                    )
-                    raise SpecError([problem]) from refusal.__cause__
-            raise
-
-    def _check_init(self, network: Network) -> None:
-        """Every weight that an `init` reaches must have the axes that its function needs."""
-        if not network.init:
-            return
-        spans = [s.span for s in self.spec.body.statements if isinstance(s, syntax.Init)]
-        reached = [
-            (reach.rule, path, step) for reach in initialisation.plan(network) for path, step in reach.steps
-        ]
-        for rule, path, step in reached:
-            weight = step.layer.parameters(step.input).get("weight")
-            if weight is not None and not initialisation.fits(rule.function, len(weight)):
-                span = next(s for s in spans if self.source.position(s.start)[0] == rule.line)
-                axes = f"{len(weight)} {'axis' if len(weight) == 1 else 'axes'}"
-                self.fail(
-                    "init-does-not-fit",
-                    f"`{rule.function}` cannot fill a weight of {axes}",
-                    span,
-                    f"it reaches `{path}.weight`, which is the weight of a `{step.layer.word}`",
-                )
-
     # --- control ---------------------------------------------------------------------------------
 
     def _group(self, label: syntax.Name | None, body: syntax.Body, scope: Scope, span: Span) -> None:
@@ -400,7 +287,7 @@ class _Elaborator(Evaluation):
         self._statements(body, scope)
         self.frames.pop()
         first = frame.children[0].input if frame.children else arrived
-        self._place(DraftSequence(label, "group", first, self.arrived(span), span, frame.children))
+        self.place(DraftSequence(label, "group", first, self.arrived(span), span, frame.children))
 
     def _repeat(self, repeat: syntax.Repeat, scope: Scope) -> None:
         count = self.evaluate(lambda evaluator: evaluator.whole(repeat.turns), scope)
@@ -418,7 +305,7 @@ class _Elaborator(Evaluation):
         if not repeat.body.statements:
             return
         if self.expanded + count > self.limits.layers:
-            self._count(repeat.turns.span, count)
+            self.count(repeat.turns.span, count)
         for turn in range(count):
             inner = scope.inner()
             if repeat.counter is not None:
@@ -454,7 +341,7 @@ class _Elaborator(Evaluation):
         return self.frames.pop().children
 
     def _parallel(self, statement: syntax.Parallel, scope: Scope) -> None:
-        self._count(statement.span)
+        self.count(statement.span)
         if not self._is_member(statement):
             self._wrap(statement, statement.join, scope)
             return
@@ -463,7 +350,7 @@ class _Elaborator(Evaluation):
         try:
             arrives = share(kind, arrived, len(statement.branches))
         except Refusal as refusal:
-            if (fitting := self._with_other_channels(arrived, statement.span)) is None:
+            if (fitting := self.with_other_channels(arrived, statement.span)) is None:
                 self.unfit(
                     refusal.code,
                     refusal.title,
@@ -479,15 +366,7 @@ class _Elaborator(Evaluation):
             branches.append(self._branch(body, scope, arrives))
             shapes.append(self.arrived(body.span))
         self.shape = self._join(kind, shapes, [body.span for body in statement.branches], branches)
-        self._place(DraftParallel(None, kind, arrived, self.shape, statement.span, branches))
-
-    def _with_other_channels(self, arrived: Shape, span: Span) -> Shape | None:
-        """What arrives with the channels that are tried at a place: once, since elsewhere others may come."""
-        change = self.changed_at(span)
-        if change is None or not change.channels:
-            return None
-        self.change = None
-        return arrived.replace(channels=change.channels)
+        self.place(DraftParallel(None, kind, arrived, self.shape, statement.span, branches))
 
     def _is_member(self, statement: syntax.Parallel | syntax.Residual) -> bool:
         """Whether a combinator is part of the block around it, and not a module of its own."""
@@ -536,7 +415,7 @@ class _Elaborator(Evaluation):
         if statement.condition is not None and not self.condition(statement.condition, scope):
             self._body_alone(statement, scope, guard)
             return
-        self._count(statement.span)
+        self.count(statement.span)
         if not self._is_member(statement):
             self._wrap(statement._replace(condition=None), "residual", scope)
             return
@@ -568,9 +447,7 @@ class _Elaborator(Evaluation):
         elif output == arrived:
             output = self._join("add", [output, arrived], spans, [body, []])
         self.shape = output
-        self._place(
-            DraftParallel(None, "add", arrived, output, statement.span, [body, shortcut], guard or "")
-        )
+        self.place(DraftParallel(None, "add", arrived, output, statement.span, [body, shortcut], guard or ""))
 
     def _is_projected(self, span: Span, arrived: Shape, output: Shape) -> bool:
         """Whether a `residual` is tried with a projection, and it is one for these shapes."""
@@ -591,7 +468,7 @@ class _Elaborator(Evaluation):
             arrived = self.arrived(statement.span)
             body = self._branch(statement.body, scope, arrived)
             output = self.arrived(statement.span)
-            self._place(DraftParallel(None, "add", arrived, output, statement.span, [body], guard))
+            self.place(DraftParallel(None, "add", arrived, output, statement.span, [body], guard))
 
     def _differs(self, arrived: Shape, output: Shape, body: list[Draft]) -> str:
         """When a residual's body changes the shape, said of the block's arguments; empty if that fails."""
@@ -628,7 +505,7 @@ class _Elaborator(Evaluation):
         self._statements(block.body, inner.inner())
         children = self.frames.pop().children
         output = self.arrived(line.span)
-        self._place(DraftSequence(line.label, block.name.text, arrived, output, line.span, children))
+        self.place(DraftSequence(line.label, block.name.text, arrived, output, line.span, children))
 
     def _module(
         self, label: syntax.Name | None, kind: str, span: Span, body: syntax.Body, outer: Scope,
@@ -649,7 +526,7 @@ class _Elaborator(Evaluation):
         self._guard = None
         self.decided = outside | arithmetic.names(tuple(known[name] for name in self.decided & known.keys()))
         self.shape = draft.leave(self.arrived(span), known)
-        self._place(DraftBlock(label, kind, arrived, self.shape, span, children, arguments, defaults))
+        self.place(DraftBlock(label, kind, arrived, self.shape, span, children, arguments, defaults))
 
     def _block_arguments(
         self, line: syntax.Apply, block: syntax.Block, scope: Scope, inner: Scope
@@ -672,143 +549,6 @@ class _Elaborator(Evaluation):
             inner.declare(name.text, values[name.text])
         return values
 
-    # --- layers ----------------------------------------------------------------------------------
-
-    def _layer(self, line: syntax.Apply, scope: Scope) -> None:
-        kind = registry.find(line.word.text)
-        assert kind is not None
-        arrived = self.arrived(line.span)
-        if self.trace is not None:
-            self.trace.enter(line, self.places, scope)
-        given = given_on(self, kind, line.arguments, scope)
-        if kind.flattens and arrived.rank:
-            self._flatten(line._replace(span=line.word.span))
-        given = {**defaults_of(kind, scope), **given}
-        layer = make(self, kind, given, line.word)
-        self._apply(layer, line.label, line, line.word.span, given)
-        for slot in options.TRIM if kind.takes_trim else ():
-            choice = given.get(slot)
-            if choice is None and slot == "act" and kind.default_act:
-                choice = Given(options.TrimWord(kind.default_act), line.word.span, on_line=False)
-            if choice is not None and choice.value is not None:
-                self._trim(
-                    choice, line, scope, implied=kind.flattens and slot == "act" and not choice.on_line
-                )
-
-    def _trim(self, choice: Given, line: syntax.Apply, scope: Scope, *, implied: bool) -> None:
-        word = choice.value.word
-        kind = registry.trims()[word]
-        given = dict(defaults_of(kind, scope))
-        if choice.value.value is not None:
-            given[kind.positional[0]] = replace(choice, value=choice.value.value)
-        layer = make(self, kind, given, syntax.Name(word, choice.span), trim=True)
-        self._apply(layer, None, line, choice.span, given, implied=implied)
-
-    def _apply(
-        self, layer: Layer, label: syntax.Name | None, line: syntax.Apply, word: Span,
-        given: Mapping[str, Given], *, implied: bool = False,
-    ) -> None:  # fmt: skip
-        """Let a layer follow, asked for at `word`: infer its output and add it to the open sequence."""
-        self._count(line.span)
-        arrived = self.arrived(line.span)
-        layer = self._in_place(layer, given)
-        change = self.changed_at(line.span)
-        if change is not None and (change.layer, change.asked) == (layer.word, word):
-            layer = layer.with_options(**change.options)
-        else:
-            change = None
-        try:
-            output = inferred(layer, arrived)
-            if arithmetic.opaque_names((*arrived.sizes, *dict(layer).values())):
-                call = asked(layer, layer.call, arrived)
-                self.decided |= arithmetic.opaque_names((*call.arguments, *call.keywords.values()))
-        except Refusal as refusal:
-            fitting = None if change is None else self._with_other_channels(arrived, line.span)
-            if fitting is None:
-                self._refused(layer, refusal, arrived, line, word, given)
-            arrived, output = fitting, inferred(layer, fitting)
-        if max(output.sizes) > LARGEST:
-            self.fail("too-large", "a size is 2^31 or more", word, f"this makes {output}")
-        if output.elements >= LARGEST_TOTAL:
-            self.fail("too-large", "a tensor has 2^63 values or more", word, f"this makes {output}")
-        self.shape = output
-        place = line.word.span, word, given
-        origin = None if self.trace is None else self.trace.origin(word, given)
-        self._place(
-            DraftLayer(label, layer.word, arrived, output, line.span, layer, implied, "", *place, origin)
-        )
-
-    def _in_place(self, layer: Layer, given: Mapping[str, Given]) -> Layer:
-        """Overwrite where that cannot be observed: directly behind a weighted or a norm layer."""
-        before = self.frames[-1].children[-1:]
-        if not layer.may_overwrite or "inplace" in given or not before:
-            return layer
-        if isinstance(before[0], DraftLayer) and before[0].layer.family in ("conv", "linear", "norm"):
-            return layer.with_options(inplace=True)
-        return layer
-
-    def _refused(
-        self, layer: Layer, refusal: Refusal, arrived: Shape, line: syntax.Apply, word: Span,
-        given: Mapping[str, Given],
-    ) -> NoReturn:  # fmt: skip
-        option = given.get(refusal.at or "")
-        placed = self.placed()
-        shrunk = refusal.code == "kernel-too-large"
-        also = hints.last_shrinking(placed, self.source) if shrunk else hints.last_change(placed)
-        span = option.span if option else word
-        problem = self.diagnostic(refusal.code, refusal.title, span, refusal.label, also=also)
-        raise Unfit(problem, self._remedies(layer, refusal, arrived, line, word)) from refusal.__cause__
-
-    def _remedies(
-        self, layer: Layer, refusal: Refusal, arrived: Shape, line: syntax.Apply, word: Span
-    ) -> Iterator[Remedies]:
-        """What would let a layer fit: its own options first, then what stands above."""
-        place = Change(line.span, layer=layer.word, asked=word)
-        as_option = "=" in self.source.text[word.start : word.end]
-        own = list(remedies.other_options(layer, refusal, arrived, place, as_option=as_option))
-        shrunk = refusal.code == "kernel-too-large" and arrived.is_map
-        if shrunk and len(self.places) == 1 and isinstance(self.places[0], Turn) and self.places[0].turn:
-            repeat, turn, _ = self.places[0]  # the turns before this one did
-            yield [Remedy(f"with `repeat {turn}` it fits", Change(repeat.turns.span, turns=turn))]
-        yield from ([one] for one in own[:1])
-        if shrunk:
-            yield remedies.without_a_pooling(self.placed(), layer, self.source)
-        yield from ([one] for one in own[1:])
-        yield remedies.other_channels(layer, refusal, arrived, place)
-        if refusal.advice:
-            yield [Remedy(refusal.advice)]
-        elif refusal.code == "needs-map":
-            yield chain(remedies.in_front(self.placed(), layer, line, self.source), self._multiplied_input())
-
-    def _multiplied_input(self) -> Iterator[Remedy]:
-        """How to write an `input` whose sizes were multiplied instead of joined."""
-        for statement in self.spec.body.statements:
-            if isinstance(statement, syntax.Input) and self.request.input is None:
-                span = statement.shape.span
-                written = "".join(self.source.text[span.start : span.end].split())
-                if re.fullmatch(r"\d+(\*\d+)+", written):
-                    yield Remedy(f"sizes are joined by the letter x: `input {written.replace('*', 'x')}`")
-
-    def _flatten(self, line: syntax.Apply) -> None:
-        """Put a `Flatten` in front: of the layer, or of the named groups that it opens."""
-        depth = len(self.frames) - 1
-        while self.frames[depth].kind == "group" and not self.frames[depth].children:
-            depth -= 1
-        inner, self.frames = self.frames[depth + 1 :], self.frames[: depth + 1]
-        kind = registry.find("flatten")
-        assert kind is not None
-        self._apply(kind(), None, line, line.word.span, {})
-        self.frames += inner
-
-    def placed(self) -> list[list[Draft]]:
-        """What stands in the open sequences so far, outermost first."""
-        return [frame.children for frame in self.frames]
-
-    def _place(self, child: Draft) -> None:
-        if self.guards and not child.guard and self.frames[-1].kind in ("block", "branch"):
-            child = replace(child, guard=self.guard_here)
-        self.frames[-1].children.append(child)
-
 
 def _written(statement: syntax.Statement) -> int:
     """How many characters of expressions a statement evaluates, without the bodies in it."""
@@ -824,3 +564,29 @@ def _written(statement: syntax.Statement) -> int:
         case _:
             spans = [statement.span]
     return sum(span.end - span.start for span in spans)
+
+
+def _check_figures(evaluation: Evaluation, network: Network) -> None:
+    """Every layer has to know its parameters and its multiply-adds."""
+    try:
+        network.layers  # noqa: B018 (they are worked out once)
+    except Exception:
+        for _, step in walk(network.root):
+            try:
+                asked(step.layer, step.layer.parameters, step.input)
+                asked(step.layer, step.layer.macs, step.input)
+            except Refusal as refusal:
+                span = evaluation.source.span_of_line(step.line or 1)
+                problem = evaluation.diagnostic(
+                    refusal.code, refusal.title, span, refusal.label, refusal.advice
+                )
+                raise SpecError([problem]) from refusal.__cause__
+        raise
+    for what, total in (("parameters", network.params), ("multiply-adds", network.macs)):
+        if total >= LARGEST_TOTAL:
+            most = max(network.layers, key=lambda row: row.params if what == "parameters" else row.macs)
+            span = evaluation.source.span_of_line(most.line or 1)
+            figure = most.params if what == "parameters" else most.macs
+            evaluation.fail(
+                "too-large", f"the network has 2^63 {what} or more", span, f"{figure:,} of them here"
+            )

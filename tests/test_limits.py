@@ -78,7 +78,7 @@ def test_totals_stay_below_two_to_the_63() -> None:
 )
 def test_layers_are_counted_before_they_are_made(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
-    monkeypatch.setattr("specgen.elaborate.make", lambda *arguments, **keywords: made.append(1))
+    monkeypatch.setattr("specgen.placing.make", lambda *arguments, **keywords: made.append(1))
     assert said(INPUT + text) == "too-many-layers"
     assert not made
 

@@ -1,0 +1,69 @@
+"""The statement `init`: what it asks for, and whether that fits the weights that it reaches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from specgen import arithmetic, initialisation, syntax
+from specgen.evaluation import Evaluation
+from specgen.expressions import describe
+from specgen.ir import InitRule, Network
+from specgen.scope import Scope
+
+
+def init_rule(evaluation: Evaluation, statement: syntax.Init, scope: Scope) -> InitRule:
+    """What an `init` asks for."""
+    function = initialisation.FUNCTIONS[statement.function.text]
+    values: dict[str, Any] = {}
+    for argument in statement.arguments:
+        assert isinstance(argument, syntax.Option)
+        name, value = argument.name.text, evaluation.value(argument.value, scope)
+        evaluation.decided |= arithmetic.names(value)
+        kind = function.options.get(name, initialisation.NUMBER)
+        try:
+            values[name] = arithmetic.plain(kind.check(value))
+        except ValueError:
+            evaluation.fail(
+                "wrong-value",
+                f"`{name}` must be {kind.describe()}",
+                argument.span,
+                f"this is {describe(value)}",
+            )
+    missing = [name for name in function.required if name not in values]
+    if missing:
+        evaluation.fail(
+            "value-missing",
+            f"`{statement.function.text}` needs `{missing[0]}`",
+            statement.function.span,
+            "not given here",
+        )
+    bias = values.pop("bias", None)
+    kind_name = initialisation.kinds()[statement.kind.text]
+    return InitRule(
+        kind=kind_name,
+        function=statement.function.text,
+        options=values,
+        bias=None if bias is None else float(bias),
+        line=evaluation.source.position(statement.span.start)[0],
+    )
+
+
+def check_init(evaluation: Evaluation, spec: syntax.Spec, network: Network) -> None:
+    """Every weight that an `init` reaches must have the axes that its function needs."""
+    if not network.init:
+        return
+    spans = [s.span for s in spec.body.statements if isinstance(s, syntax.Init)]
+    reached = [
+        (reach.rule, path, step) for reach in initialisation.plan(network) for path, step in reach.steps
+    ]
+    for rule, path, step in reached:
+        weight = step.layer.parameters(step.input).get("weight")
+        if weight is not None and not initialisation.fits(rule.function, len(weight)):
+            span = next(s for s in spans if evaluation.source.position(s.start)[0] == rule.line)
+            axes = f"{len(weight)} {'axis' if len(weight) == 1 else 'axes'}"
+            evaluation.fail(
+                "init-does-not-fit",
+                f"`{rule.function}` cannot fill a weight of {axes}",
+                span,
+                f"it reaches `{path}.weight`, which is the weight of a `{step.layer.word}`",
+            )
