@@ -52,7 +52,7 @@ def growth(rounds: int) -> tuple[str, list[dict[str, Any]]]:
     Each stage's memory is the peak until its end.
     """
     lines = [
-        "| layers | depth | parse | elaborate | emit | summary | rounds |",
+        "| layers | depth | parse | elaborate | summary | emit | rounds |",
         "| --: | --: | --: | --: | --: | --: | --: |",
     ]
     figures = []
@@ -86,7 +86,7 @@ def spec(layers: int, depth: int) -> str:
 
 
 def stages(text: str) -> dict[str, Callable[[], Any]]:
-    """The stages in order; each but the first needs the one in front of it."""
+    """The stages in order; each of the later ones needs the first two."""
     kept: dict[str, Any] = {}
     source = Source(text)
 
@@ -100,8 +100,8 @@ def stages(text: str) -> dict[str, Callable[[], Any]]:
     return {
         "parse": parsed,
         "elaborate": elaborated,
-        "emit": lambda: kept["network"].emit(),
         "summary": lambda: kept["network"].summary(),
+        "emit": lambda: kept["network"].emit(),
     }
 
 
