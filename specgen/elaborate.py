@@ -516,13 +516,14 @@ class _Elaborator(Placing):
         printed = (arrived.channels, *arguments.values())
         outside = self.decided | arithmetic.names(arrived.spatial) | arithmetic.opaque_names(printed)
         known = {**arguments, "in_channels": arrived.channels}
-        around = self.arguments, self.guards
+        around = self.arguments, self.guards, self.behind
+        self.behind = {name: self.params_behind(value) for name, value in known.items()}
         self.decided, self.arguments, self.guards, self._guard = set(), known, (), None
         self.shape = draft.enter(arrived)
         self.frames.append(Frame("block"))
-        self._statements(body, outer.module(arguments).inner())
+        self._statements(body, outer.module(arguments, self.behind).inner())
         children = self.frames.pop().children
-        self.arguments, self.guards = around
+        self.arguments, self.guards, self.behind = around
         self._guard = None
         self.decided = outside | arithmetic.names(tuple(known[name] for name in self.decided & known.keys()))
         self.shape = draft.leave(self.arrived(span), known)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from math import prod
 from typing import Any, NoReturn
 
-from specgen import conditions, syntax
+from specgen import arithmetic, conditions, syntax
 from specgen.arithmetic import Traced
 from specgen.diagnostics import Diagnostic, Label, SpecError
 from specgen.expressions import Evaluator, Wrong, describe
@@ -34,6 +34,8 @@ class Evaluation:
         #: In a module: its arguments and `in_channels`, and the conditions around the statement at hand.
         self.arguments: Mapping[str, Any] = {}
         self.guards: tuple[str, ...] = ()
+        #: In a module: the params behind each of these names.
+        self.behind: Mapping[str, frozenset[str]] = {}
         self._guard: str | None = None
         self._spellings: dict[str, str] = {}
         #: The uses of blocks and the turns of repeats that are under way, outermost first.
@@ -103,6 +105,11 @@ class Evaluation:
             return ask(Evaluator(lookup, channels, self.decided))
         except Wrong as wrong:
             self.fail(wrong.code, wrong.title, wrong.span, wrong.label, wrong.help)
+
+    def params_behind(self, value: Any) -> frozenset[str]:
+        """The params that a value depends on, whatever they are called in the module at hand."""
+        names = arithmetic.names(value)
+        return frozenset[str]().union(*(self.behind.get(name, {name}) for name in names))
 
     def value(self, expr: syntax.Expr, scope: Scope) -> Any:
         """The value of an expression."""

@@ -23,13 +23,13 @@ class Given:
     #: The params that the value depends on, where it is a default from around a block.
     captured: frozenset[str] = frozenset()
 
-    def as_captured(self) -> Given:
-        """The same default inside a module, where the names outside mean nothing: a plain value."""
+    def as_captured(self, scope: Scope) -> Given:
+        """A default of `scope` inside a module, where the names outside mean nothing: a plain value."""
         trim = self.value if isinstance(self.value, options.TrimWord) else None
         value = trim.value if trim else self.value
-        names = self.captured | arithmetic.names(value)
+        captured = self.captured | scope.params_behind(value)
         value = _plain(value)
-        return replace(self, value=replace(trim, value=value) if trim else value, captured=names)
+        return replace(self, value=replace(trim, value=value) if trim else value, captured=captured)
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,12 @@ class Scope:
     comes from there is a plain value.
     """
 
-    def __init__(self, outer: Scope | None = None, *, module: bool = False) -> None:
+    def __init__(
+        self, outer: Scope | None = None, behind: Mapping[str, frozenset[str]] | None = None
+    ) -> None:
         self._outer = outer
-        self._module = module
+        #: Of a module, the params behind the names of its arguments and `in_channels`.
+        self._behind = behind
         #: How much has been said here, and how much had been said outside when this scope began.
         self._said = 0
         self._seen = outer._said if outer is not None else 0
@@ -74,9 +77,12 @@ class Scope:
         """A scope inside this one: what it adds does not come out."""
         return Scope(self)
 
-    def module(self, arguments: Mapping[str, Any]) -> Scope:
-        """The scope of a module inside this one: its arguments go by their names."""
-        inside = Scope(self, module=True)
+    def module(self, arguments: Mapping[str, Any], behind: Mapping[str, frozenset[str]]) -> Scope:
+        """The scope of a module inside this one: its arguments go by their names.
+
+        `behind` has the params that each of these and `in_channels` depends on where the module is used.
+        """
+        inside = Scope(self, behind)
         for name, value in arguments.items():
             symbol = arithmetic.traced(arithmetic.plain(value), Symbol(name)) if is_number(value) else value
             inside.declare(name, symbol)
@@ -106,7 +112,9 @@ class Scope:
         for scope, seen, modules in self._outwards():
             said, value = scope._values.get(name, _NEVER)
             if said <= seen:
-                return Found(_plain(value), arithmetic.names(value)) if modules else Found(value, frozenset())
+                if modules:
+                    return Found(_plain(value), scope.params_behind(value))
+                return Found(value, frozenset())
         return None
 
     def defaults(self, layer: str) -> Mapping[str, Given]:
@@ -114,7 +122,7 @@ class Scope:
         for scope, seen, modules in self._outwards():
             for said, given in reversed(scope._defaults.get(layer, ())):
                 if said <= seen:
-                    return {name: one.as_captured() for name, one in given.items()} if modules else given
+                    return {name: one.as_captured(scope) for name, one in given.items()} if modules else given
         return {}
 
     def block(self, name: str) -> Definition | None:
@@ -147,13 +155,21 @@ class Scope:
             found |= scope._names
         return frozenset(found)
 
+    def params_behind(self, value: Any) -> frozenset[str]:
+        """The params that a value of this scope depends on, whatever they are called in its module."""
+        names = arithmetic.names(value)
+        for scope, _, _ in self._outwards():
+            if scope._behind is not None:
+                return frozenset[str]().union(*(scope._behind[name] for name in names))
+        return names
+
     def _outwards(self) -> Iterator[tuple[Scope, int, int]]:
         """This scope and those around it: how much of each is seen, and how many modules are between."""
         scope: Scope | None = self
         seen, modules = self._said, 0
         while scope is not None:
             yield scope, seen, modules
-            modules += scope._module
+            modules += scope._behind is not None
             seen = scope._seen
             scope = scope._outer
 
