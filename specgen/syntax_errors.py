@@ -455,8 +455,9 @@ def _name(here: Here) -> Mistake | None:
     """A name that nothing can be done with."""
     found = here.found
     if found.value == "x" and here.in_statement("INPUT", "EXPECT"):
-        line = re.match(r"(\w+)\s+(\w+(?:\s*x\s*\w+)+)\s*$", _statement_text(here))
-        help_ = f"write `{line[1]} {''.join(line[2].split())}`" if line else ""
+        word, *sizes = _statement_text(here).split()
+        joined = "".join(sizes)
+        help_ = f"write `{word} {joined}`" if re.fullmatch(r"[0-9]+(x[0-9]+)+", joined) else ""
         return Mistake("unexpected `x`", "sizes are written without spaces", help_)
     if found.value in ("elif", "elseif", "elsif"):
         return Mistake(f"`{found.value}` is not a keyword", "", "write `else if`")

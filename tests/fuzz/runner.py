@@ -21,6 +21,9 @@ from .kind import Kind
 #: Seconds between two lines that say how far a run is, and how many files one kind of failure may fill.
 EVERY, KEPT = 60.0, 5
 
+#: Seconds that are spent on making a case smaller.
+LONGEST_SHRINKING = 60.0
+
 
 @dataclass
 class Report:
@@ -105,7 +108,12 @@ def _keep(kind: Kind[Any], case: Any, out: Path | None) -> str:
     """Write a case to the folder, as small as it gets; where it is."""
     if out is None:
         return ""
-    data = kind.dump(kind.smaller(case))
+    try:
+        with _alarm(LONGEST_SHRINKING):
+            case = kind.smaller(case)
+    except Hangs:
+        pass  # it is kept as it was drawn
+    data = kind.dump(case)
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{kind.name}-{hashlib.sha256(data).hexdigest()[:10]}{kind.ending}"
     path.write_bytes(data)
