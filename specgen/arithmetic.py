@@ -185,7 +185,7 @@ _NAMELESS = frozenset((int, float, bool, str, type(None)))
 
 def opaque_names(value: object) -> frozenset[str]:
     """The names that printed numbers depend on without mentioning them."""
-    if type(value) in _NAMELESS:
+    if type(value) in _NAMELESS or (type(value) is tuple and are_plain(value)):
         return _NO_NAMES
     match value:
         case Traced():

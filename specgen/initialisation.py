@@ -58,6 +58,7 @@ _FAMILIES = ("conv", "linear", "norm")
 _BROADEST = ("all",)
 
 
+@registry.derived
 def kinds() -> dict[str, str]:
     """What `init` can be said for: every word, and the one name that all its other words mean."""
     found = {word: layer.word for word in registry.words() if (layer := registry.find(word))}
@@ -121,9 +122,10 @@ def plan(network: Network) -> list[Reach]:
     """
     found = [Reach(rule, depthwise=rule.kind == "dwconv") for rule in network.init]
     for path, step in walk(network.root):
-        parameters, call = step.layer.parameters(step.input), step.call
+        parameters = step.layer.parameters(step.input)
         if step.layer.family not in _FAMILIES and "weight" not in parameters:
             continue
+        call = step.call
         for reach in found:
             if reaches(reach.rule.kind, step.layer, call):
                 for name, classes in (("weight", reach.classes), ("bias", reach.biased)):

@@ -245,12 +245,12 @@ class Network(_Frozen):
     @cached_property
     def params(self) -> int:
         """The number of learned values."""
-        return sum(params(step) for _, step in walk(self.root))
+        return sum(row.params for row in self.layers)
 
     @cached_property
     def macs(self) -> int:
         """Multiply-adds for one sample: convolutions and matrix products, bias and pooling left out."""
-        return sum(macs(step) for _, step in walk(self.root))
+        return sum(row.macs for row in self.layers)
 
     @cached_property
     def accepts(self) -> Accepts:

@@ -124,7 +124,7 @@ class Placing(Evaluation):
             change = None
         try:
             output = inferred(layer, arrived)
-            if arithmetic.opaque_names((*arrived.sizes, *dict(layer).values())):
+            if arithmetic.opaque_names((arrived.sizes, *dict(layer).values())):
                 call = asked(layer, layer.call, arrived)
                 self.decided |= arithmetic.opaque_names((*call.arguments, *call.keywords.values()))
         except Refusal as refusal:

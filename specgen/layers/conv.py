@@ -74,15 +74,11 @@ class Convolution(Layer):
                 remedies=({"padding": "half"},),
             )
         self._check_groups(x)
-        padding = self._padding(x)
         self._check_padding_mode(x)
-        if self.padding == "same":
-            out = x.spatial
-        else:
-            out = along(window, x.spatial, kernel, stride, padding, dilation)
+        out = self._out(x)
         if min(out) < 1:
             half = collapse(tuple(d * (k - 1) // 2 for k, d in zip(kernel, dilation, strict=True)))
-            smaller = smaller_kernels(x, padding, dilation)
+            smaller = smaller_kernels(x, self._padding(x), dilation)
             raise too_large(kernel, x, remedies=({"padding": half}, *smaller))
         return Shape(self.channels_out(x), out)
 
@@ -108,7 +104,7 @@ class Convolution(Layer):
         return {**weight, "bias": (out,)} if self.bias else weight
 
     def products(self, x: Shape) -> tuple[tuple[int, ...], ...]:
-        return ((*self.parameters(x)["weight"], *self.infer(x).spatial),)
+        return ((*self.parameters(x)["weight"], *self._out(x)),)
 
     def workings(self, x: Shape) -> tuple[Working, ...]:
         channels = worked_shape(Shape(self.channels_out(shape_on_board(x))))
@@ -146,6 +142,13 @@ class Convolution(Layer):
             for p, k, d in zip(self._padding(x), kernel, dilation, strict=True)
         ]
         return list(zip(self._padding(x), behind, strict=True))
+
+    def _out(self, x: Shape) -> tuple[int, ...]:
+        """The output sizes; below 1 where the kernel does not fit."""
+        if self.padding == "same":
+            return x.spatial
+        kernel, stride, dilation = self._axes(x)
+        return along(window, x.spatial, kernel, stride, self._padding(x), dilation)
 
     def _axes(self, x: Shape) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
         return (
