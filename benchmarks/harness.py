@@ -111,7 +111,7 @@ def table(results: list[Result]) -> str:
         "| --- | --: | --- | --: | --: | --: | --: |",
     ]
     for one in results:
-        goals = [f"{one.goal:.2g}"] if one.goal is not None else []
+        goals = [f"{one.goal:.3g}"] if one.goal is not None else []
         goals += [written(one.most, one.unit)] if one.most is not None else []
         cells = (
             one.name,
