@@ -236,9 +236,8 @@ def test_a_spec_that_changes_between_two_looks(
 def test_a_spec_that_may_not_be_read(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tiny.parent)
     tiny.parent.chmod(0o755)
-    with pytest.raises(
-        specgen.SpecError
-    ):  # nothing is imported after that: nobody may not enter every checkout
+    # What reading an error takes is imported now: nobody may not enter every checkout.
+    with pytest.raises(specgen.SpecError):
         specgen.compile(text="conw")
     tiny.chmod(0)
     with as_nobody(), pytest.raises(specgen.SpecError, match="permission denied"):
