@@ -6,6 +6,7 @@ remembers what it answered. So a size costs few calls of a rule, however deep th
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ class Refused:
     line: int | None = None
 
 
-class Node:
+class Node(ABC):
     """A part of a network. Called with a shape, it gives the shape that comes out, or says who refuses it.
 
     Attributes:
@@ -52,9 +53,9 @@ class Node:
             found = self._known[key] = self.ask(x)
         return found
 
+    @abstractmethod
     def ask(self, x: Shape) -> Shape | Refused:
         """The answer, worked out."""
-        raise NotImplementedError
 
 
 class Leaf(Node):

@@ -1,5 +1,6 @@
 """Convolutions: `conv`, `dwconv`, `deconv`."""
 
+from abc import abstractmethod
 from fractions import Fraction
 from math import gcd, prod
 from typing import Annotated, Any, ClassVar
@@ -54,13 +55,13 @@ class Convolution(Layer):
     bias: Annotated[bool, Flag()] = True
     padding_mode: Annotated[str, Choice("zeros", "reflect", "replicate", "circular")] = "zeros"
 
+    @abstractmethod
     def channels_out(self, x: Shape) -> int:
         """The number of output channels."""
-        raise NotImplementedError
 
+    @abstractmethod
     def groups_for(self, x: Shape) -> int:
         """The number of groups."""
-        raise NotImplementedError
 
     def infer(self, x: Shape) -> Shape:
         need_map(x, self.word)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NamedTuple, get_origin, get_type_hints
 
@@ -9,18 +10,18 @@ from specgen import arithmetic
 from specgen.shape import LARGEST
 
 
-class OptionType:
+class OptionType(ABC):
     """A type that checks a value and can say what it accepts. Used as `Annotated[int, Whole(1)]`."""
 
     json_schema: ClassVar[dict[str, Any]] = {}
 
+    @abstractmethod
     def check(self, value: Any) -> Any:
         """The value as the layer keeps it; raises `ValueError` if it is not one."""
-        raise NotImplementedError
 
+    @abstractmethod
     def describe(self) -> str:
         """What is accepted, to follow "must be"."""
-        raise NotImplementedError
 
     def schema(self) -> dict[str, Any]:
         """The JSON Schema of what is accepted."""
