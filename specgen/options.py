@@ -75,7 +75,7 @@ def written(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, (tuple, list)):
         return f"({', '.join(map(written, value))})"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return arithmetic.decimal(value).removesuffix(".0") if isinstance(value, float) else str(value)
 
 
 #: Options that say how a layer is computed and not what it computes.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable
+from dataclasses import replace
 from functools import cache
 from typing import Any, Literal, NoReturn
 
@@ -317,8 +318,14 @@ class _Builder:
         return syntax.FunctionCall(children[0], arguments, _span(*children))
 
     def parenthesised(self, children: list[Any]) -> syntax.Expr:
-        expression: syntax.Expr = children[1]
-        return expression
+        """What stands in parentheses; these belong to what is quoted of it and underlined."""
+        expression: Any = children[1]
+        span = _span(*children)
+        return (
+            expression._replace(span=span)
+            if isinstance(expression, tuple)
+            else replace(expression, span=span)
+        )
 
     def tuple_of(self, children: list[Any]) -> syntax.TupleOf:
         return syntax.TupleOf(tuple(children[1:-1]), _span(*children))

@@ -84,7 +84,7 @@ class Placing(Evaluation):
         assert kind is not None
         arrived = self.arrived(line.span)
         if self.trace is not None:
-            self.trace.enter(line, self.places, scope)
+            self.trace.enter(line, self.places, scope, int(arrived.channels))
         given = given_on(self, kind, line.arguments, scope)
         if kind.flattens and arrived.rank:
             self._flatten(line._replace(span=line.word.span))

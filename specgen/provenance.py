@@ -20,7 +20,7 @@ class Binding(NamedTuple):
 
     name: str
     value: Any
-    kind: Literal["param", "set", "variant", "let", "argument", "argument-default", "turn"]
+    kind: Literal["param", "set", "variant", "let", "argument", "argument-default", "turn", "channels"]
     line: int
     text: str
     by: str
@@ -77,12 +77,16 @@ class Spelling:
         default = statement.layer.text if isinstance(statement, syntax.Default) else ""
         expression = argument.value if isinstance(argument, syntax.Option) else argument
         bindings = self._bindings(expression, origin.places, origin.values, 4)
+        if not default and _mentions_channels(expression):
+            arrive = Binding("in", origin.values["in"], "channels", self.line(span), "in", "")
+            bindings = (arrive, *bindings)
         return Written(self.text(span), self.line(span), default, bindings)
 
     def _bindings(
         self, expression: syntax.Expr, places: Places, values: Mapping[str, Any], depth: int
     ) -> tuple[Binding, ...]:
-        found = (self._binding(name, places, values, depth) for name in _names(expression) if depth)
+        names = {name.text: name for name in _names(expression)} if depth else {}
+        found = (self._binding(name, places, values, depth) for name in names.values())
         return tuple(binding for binding in found if binding is not None)
 
     def _binding(
@@ -192,19 +196,28 @@ def bodies_of(statement: syntax.Statement) -> tuple[syntax.Body, ...]:
 
 
 def _names(expression: syntax.Expr) -> Iterator[syntax.Name]:
-    """The names in an expression, each once."""
+    """The names in an expression, from the left."""
+    return (leaf for leaf in _leaves(expression) if isinstance(leaf, syntax.Name))
+
+
+def _mentions_channels(expression: syntax.Expr) -> bool:
+    return any(isinstance(leaf, syntax.Channels) for leaf in _leaves(expression))
+
+
+def _leaves(expression: syntax.Expr) -> Iterator[syntax.Expr]:
+    """The numbers, the names and the `in`s of an expression, from the left."""
     match expression:
-        case syntax.Name():
-            yield expression
         case syntax.TupleOf(items=parts) | syntax.FunctionCall(arguments=parts):
             for part in parts:
-                yield from _names(part)
+                yield from _leaves(part)
         case syntax.Chain(first=first, rest=rest):
-            yield from _names(first)
+            yield from _leaves(first)
             for _, part in rest:
-                yield from _names(part)
+                yield from _leaves(part)
         case syntax.Prefix(operand=operand):
-            yield from _names(operand)
+            yield from _leaves(operand)
+        case _:
+            yield expression
 
 
 def _holds(outer: Span, inner: Span) -> bool:

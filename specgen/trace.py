@@ -35,7 +35,8 @@ class Origin(NamedTuple):
     """Where a layer comes from.
 
     `line` is its statement, `word` the word or the option that asked for it, `given` its options with
-    their places, `places` the uses and turns that it is in, `values` what names stood for there.
+    their places, `places` the uses and turns that it is in, `values` what names stood for there, `in`
+    among them.
     """
 
     line: syntax.Apply
@@ -54,9 +55,10 @@ class Trace:
     _places: Places = ()
     _values: Mapping[str, Any] = field(default_factory=dict)
 
-    def enter(self, line: syntax.Apply, places: Sequence[Use | Turn], scope: Scope) -> None:
-        """The layers that follow come from this line."""
-        self._line, self._places, self._values = line, tuple(places), scope.values()
+    def enter(self, line: syntax.Apply, places: Sequence[Use | Turn], scope: Scope, channels: int) -> None:
+        """The layers that follow come from this line, where so many channels arrive."""
+        self._line, self._places = line, tuple(places)
+        self._values = {**scope.values(), "in": channels}
 
     def origin(self, word: Span, given: Mapping[str, Given]) -> Origin:
         """The origin of one layer of the line at hand."""

@@ -91,6 +91,42 @@ def test_what_is_said(
     golden(f"explain_{name}.txt", text, update_golden)
 
 
+def test_parentheses_names_and_channels_are_told_in_full(tmp_path: Path) -> None:
+    path = tmp_path / "net.spec"
+    path.write_text(
+        "input 3x8x8\nblock unit(c) { let m = (in*c + c) // (c + 0); conv (m + 1)*(2) k=(1, m//m) }\n"
+        "unit 3\nconv 2*in linear; ln eps=1e-6\n"
+    )
+    facts = [fact.text for one in explain(path).paragraphs for fact in one.facts if fact.about == "option"]
+    said = "with m = 4, from `let m = (in*c + c) // (c + 0)` in line 2, there with c = 3, the argument of"
+    assert facts[0] == f"out_channels 10: `(m + 1)*(2)` in line 2, {said} `unit` used in line 3"
+    assert facts[1] == f"kernel_size (1, 1): `k=(1, m//m)` in line 2, {said} `unit` used in line 3"
+    assert "out_channels 20: `2*in` in line 4, with in = 10, the channels that arrive" in facts
+    assert "eps 1e-6: written in line 4" in facts
+    written = [one.written for one in explain(path).paragraphs]
+    assert written[0] == "conv (m + 1)*(2) k=(1, m//m)"
+
+
+def test_a_combinator_is_told_with_what_is_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "net.spec"
+    path.write_text("input 8x8x8\nblock unit() { residual { conv 8 }; relu }\na: { unit; unit }\nunit\n")
+    titles = {one.title: one.written for one in explain(path, path="a.0").paragraphs}
+    assert titles["a.0, add: 2 branches of 8 × 8 × 8 are summed, value by value; the shape stays"] == (
+        "residual { conv 8 }"
+    )
+    assert len(titles) == 4
+
+
+def test_what_is_not_there_is_answered_with_what_is(capsys: pytest.CaptureFixture[str]) -> None:
+    for place, answer in (
+        ("layer9", "there is no layer `layer9`; did you mean `layer4`?"),
+        ("5-3", "lines 5-3 end before they begin"),
+        ("99", "there is no line 99: the spec has 56"),
+    ):
+        assert main(["explain", f"resnet50:{place}"]) == 2
+        assert answer in capsys.readouterr().err
+
+
 def test_lines_without_layers(spec: Path, update_golden: bool) -> None:
     texts = [
         explain("blocks.spec", lines=range(line, line + 1)).text(72)

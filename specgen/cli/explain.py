@@ -76,7 +76,12 @@ def _explain_spec(
     settings = no_keywords(settings_of(pairs))
     try:
         found = explain(
-            spec, lines=lines, path="" if lines else place, input=shape, variant=variant, settings=settings
+            spec,
+            lines=lines,
+            path=place if lines is None else "",
+            input=shape,
+            variant=variant,
+            settings=settings,
         )
     except LookupError as error:
         raise click.UsageError(str(error.args[0])) from None

@@ -169,16 +169,25 @@ class _Explainer:
     def _at(self, path: str) -> Iterator[Paragraph]:
         found = [one for one in self.layers if one[0] == path or one[0].startswith(f"{path}.")]
         if not found:
-            paths = [one for one, _, _ in self.layers]
-            near = nearest(path, [*paths, *(one.rpartition(".")[0] for one in paths)])
+            parts = [one.split(".") for one, _, _ in self.layers]
+            places = dict.fromkeys(
+                ".".join(names[:end]) for names in parts for end in range(1, len(names) + 1)
+            )
+            near = nearest(path, places)
             raise LookupError(
                 f"there is no layer `{path}`" + (f"; did you mean `{near[0]}`?" if near else "")
             )
+        joins = self._joins()
         for layer in found:
             yield self._layer(*layer)
+            for where, join in joins.get(layer[0], ()):
+                if f"{where}.".startswith(f"{path}."):
+                    yield self._join(where, join)
 
     def _lines(self, lines: range) -> Iterator[Paragraph]:
         last = self.spelling.source.text.count("\n") + 1
+        if not lines:
+            raise LookupError(f"lines {lines.start}-{lines.stop - 1} end before they begin")
         if lines.start < 1 or lines.stop - 1 > last:
             raise LookupError(f"there is no line {lines.stop - 1}: the spec has {last}")
         for line in lines:
@@ -238,7 +247,17 @@ class _Explainer:
         shapes = [branch.steps[-1].output if branch.steps else arrives for branch in join.branches]
         line = join.line or 1
         title = f"{where}, {wording.join(join.join, shapes, join.output)}"
-        return Paragraph(line, self._text(line), title, (), (where,))
+        return Paragraph(line, self._joining(join, line), title, (), (where,))
+
+    def _joining(self, join: Parallel, line: int) -> str:
+        """What is written of a combinator in its line; all of the line where several could be meant."""
+        found = [
+            statement
+            for statement, _ in self.spelling.statements
+            if self.spelling.line(statement.span) == line and _makes(statement, join.join)
+        ]
+        inside = len(found) == 1 and self._last_line(found[0]) == line
+        return self.spelling.text(found[0].span) if inside else self._text(line)
 
     def _reasons(self, step: Step, origin: Origin) -> Iterator[Fact]:
         """Why a layer is there, and where its options come from."""
@@ -359,6 +378,13 @@ class _Explainer:
             any(given.span in spans for given in origin.given.values()) or origin.word in spans
             for _, _, origin in self.layers
         )
+
+
+def _makes(statement: syntax.Statement, join: str) -> bool:
+    """Whether a statement is a combinator of this kind."""
+    if isinstance(statement, syntax.Residual):
+        return join == "add"
+    return isinstance(statement, syntax.Parallel) and statement.join == join
 
 
 def _within(origin: Origin, group: syntax.Group) -> bool:

@@ -93,6 +93,8 @@ def bound(binding: Binding) -> str:
             text = f"{head}, the argument of `{binding.by}` used in line {binding.line}"
         case "argument-default":
             text = f"{head}, the default of `{binding.by}` in line {binding.line}"
+        case "channels":
+            text = f"{head}, the channels that arrive"
         case "turn":
             text = f"{head}, in turn {binding.by} of line {binding.line}"
     return "".join((text, *(f", there {bound(inner)}" for inner in binding.bindings)))

@@ -78,7 +78,7 @@ LINES: tuple[tuple[str, tuple[str, ...]], ...] = (
 #: Lines whose mistake is found where the program comes by.
 REACHED: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("let q = 1 / ‹0", ("division-by-zero",)),
-    ("let q = 3 % (‹1 - 1)", ("division-by-zero",)),
+    ("let q = 3 % ‹(1 - 1)", ("division-by-zero",)),
     ("let q = ‹1e300 * 1e300", ("number-too-large",)),
     ("let q = ‹9000000000000000000 * 9", ("number-too-large",)),
     ("let q = ‹min(3)", ("wrong-arguments",)),
