@@ -24,7 +24,7 @@ _MOST_PAIRS = 60_000
 _NARROWEST = 16
 
 
-def align(old: Sequence[Part], new: Sequence[Part]) -> Iterator[Pair]:
+def align(old: Sequence[Part], new: Sequence[Part]) -> list[Pair]:
     """The parts of two sequences side by side, in order."""
     start, shortest = 0, min(len(old), len(new))
     while start < shortest and old[start].identity == new[start].identity:
@@ -32,10 +32,64 @@ def align(old: Sequence[Part], new: Sequence[Part]) -> Iterator[Pair]:
     end = 0
     while end < shortest - start and old[-1 - end].identity == new[-1 - end].identity:
         end += 1
-    yield from zip(old[:start], new[:start], strict=True)
-    yield from _cheapest(old[start : len(old) - end], new[start : len(new) - end])
-    if end:
-        yield from zip(old[-end:], new[-end:], strict=True)
+    pairs: list[Pair] = list(zip(old[:start], new[:start], strict=True))
+    pairs += _cheapest(old[start : len(old) - end], new[start : len(new) - end])
+    pairs += zip(old[len(old) - end :], new[len(new) - end :], strict=True)
+    _settle(pairs)
+    return pairs
+
+
+def _settle(pairs: list[Pair]) -> None:
+    """Shift what only one side has among its equals to where most layers keep the shapes of their weights.
+
+    Of `conv 64; conv 128; conv 128`, either of the last two may be the one that is new: it is the second,
+    where `conv 64; conv 128` is what was there, since that one takes 64 channels.
+    """
+    for _ in range(2):  # towards the end, and then, in the other direction, towards the start
+        start = 0
+        while start < len(pairs):
+            there = next((side for side in (0, 1) if pairs[start][1 - side] is None), None)
+            end = start + 1
+            if there is not None:
+                while end < len(pairs) and pairs[end][1 - there] is None:
+                    end += 1
+                end += _shift(pairs, start, end, there)
+            start = end
+        pairs.reverse()
+
+
+def _shift(pairs: list[Pair], start: int, end: int, side: int) -> int:
+    """Shift the parts that one side alone has from `start` to `end` to the best place behind; by how many."""
+    parts = [pair[side] for pair in pairs[start:end]]
+    others: list[Part | None] = []
+    gain, best = 0, (0, True, 0)
+    for index, pair in enumerate(pairs[end:], 1):
+        candidate, other, follows = parts[index - 1], pair[1 - side], pair[side]
+        if candidate is None or other is None or follows is None or follows.identity != candidate.identity:
+            break
+        if other.identity != follows.identity:
+            break
+        gain += _fits(other, candidate) - _fits(other, follows)
+        parts.append(follows)
+        others.append(other)
+        begins_alike = _identity(parts[index]) == _identity(parts[0])
+        best = max(best, (gain, begins_alike, -index))
+    shift = -best[2]
+    aligned = [*others[:shift], *[None] * (end - start)]
+    for index, (part, other) in enumerate(zip(parts, aligned, strict=False), start):
+        pairs[index] = (part, other) if side == 0 else (other, part)
+    return shift
+
+
+def _identity(part: Part | None) -> int:
+    return -1 if part is None else part.identity
+
+
+def _fits(old: Part, new: Part) -> bool:
+    """Whether two equal parts take equally many channels, and so have weights of the same shapes."""
+    if old.node is None or new.node is None:
+        return False
+    return old.node.input.channels == new.node.input.channels
 
 
 def _cheapest(old: Sequence[Part], new: Sequence[Part]) -> Iterator[Pair]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import chain, groupby, pairwise
 from typing import Any, Literal
 
 from specgen import options
@@ -27,6 +27,7 @@ class Change:
         inside: the block or group whose definition changed.
         old_paths: where it was in the module tree, once for each place.
         new_paths: where it is.
+        behind: of what moved, the part that is in front of it now; empty where it is the first.
     """
 
     kind: Kind
@@ -35,6 +36,7 @@ class Change:
     inside: str = ""
     old_paths: tuple[str, ...] = ()
     new_paths: tuple[str, ...] = ()
+    behind: str = ""
 
     @property
     def times(self) -> int:
@@ -127,10 +129,11 @@ def compare(old: Network, new: Network) -> Comparison:
     outliner = Outliner()
     both = _Walk()
     both.pair(outliner.outline(old), outliner.outline(new), "")
+    both.find_moves()
     return Comparison(
         figures(old),
         figures(new),
-        tuple(_folded(_with_moves(both.events))),
+        tuple(_folded(both.events)),
         _first_shape(both.layers),
         compare_weights(old, new, both.layers),
     )
@@ -160,9 +163,9 @@ def _init_line(rule: InitRule) -> str:
 # --- structure -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Event:
-    """A difference in one place. `identities` tell what was added or removed, so that moves are found."""
+    """A difference in one place. Of what was added or removed, `parts` are kept, so that moves are found."""
 
     kind: Kind
     old: str
@@ -170,8 +173,13 @@ class _Event:
     inside: str
     old_paths: tuple[str, ...]
     new_paths: tuple[str, ...]
-    identities: tuple[int, ...] = ()
-    can_move: bool = False
+    parts: tuple[Part, ...] = ()
+    behind: str = ""
+
+    @property
+    def can_move(self) -> bool:
+        """Whether it is worth following: more than a single layer that learns nothing."""
+        return len(self.parts) > 1 or any(part.layers > 1 or _has_weights(part) for part in self.parts)
 
 
 class _Walk:
@@ -203,33 +211,73 @@ class _Walk:
         """What two parts hold."""
         own = new.path if new.kind == "group" else new.kind
         inside = inside if new.kind == "branch" or _join(new) else own if new.path else ""
+        in_front = {part: before.path for before, part in pairwise(new.parts)}
         for missing, run in groupby(align(old.parts, new.parts), _missing):
             if missing == "none":
                 for before, after in run:
                     assert before is not None and after is not None
                     self.pair(before, after, inside)
             else:
-                self._one_sided("added" if missing == "old" else "removed", list(run), inside)
+                self._one_sided("added" if missing == "old" else "removed", list(run), inside, in_front)
 
     def _changed(self, kind: Kind, old: str, new: str, inside: str, before: Part, after: Part) -> None:
         self.events.append(_Event(kind, old, new, inside, (before.path,), (after.path,)))
 
-    def _one_sided(self, kind: Kind, run: list[Pair], inside: str) -> None:
+    def _one_sided(self, kind: Kind, run: list[Pair], inside: str, in_front: Mapping[Part, str]) -> None:
         """Parts that only one side has: those of one line as one, equal ones behind each other as one."""
         parts = [part for pair in run for part in pair if part is not None]
         lines = [list(line) for _, line in groupby(parts, _line)]
-        for identities, equal in groupby(lines, lambda line: tuple(part.identity for part in line)):
+        for _, equal in groupby(lines, lambda line: tuple(part.identity for part in line)):
             groups = list(equal)
             text = ", ".join(part.text for part in groups[0])
             paths = tuple(group[0].path for group in groups)
-            large = sum(part.layers for part in groups[0]) > 1 or any(
-                part.step is not None and tensors(part.step) for part in groups[0]
-            )
             old, new = (text, "") if kind == "removed" else ("", text)
             old_paths, new_paths = (paths, ()) if kind == "removed" else ((), paths)
-            self.events.append(
-                _Event(kind, old, new, inside, old_paths, new_paths, identities * len(groups), large)
-            )
+            held, behind = tuple(chain(*groups)), in_front.get(groups[0][0], "")
+            self.events.append(_Event(kind, old, new, inside, old_paths, new_paths, held, behind))
+
+    def find_moves(self) -> None:
+        """Make one event of what was removed here and added there, and pair its parts.
+
+        What moved is the same, or else has kept its name and its kind.
+        """
+        moved: dict[_Event, _Event] = {}
+        for key in (_content, _place):
+            taken = {*moved, *moved.values()}
+            left = [event for event in self.events if event not in taken and key(event)]
+            added = {key(event): event for event in left if event.kind == "added"}
+            for event in left:
+                if event.kind == "removed" and key(event) in added:
+                    moved[event] = added.pop(key(event))
+        arrived = set(moved.values())
+        events, self.events = self.events, []
+        for event in events:
+            if event in moved:
+                to = moved[event]
+                paths = event.old_paths, to.new_paths
+                self.events.append(_Event("moved", event.old, to.new, "", *paths, behind=to.behind))
+                for before, after in zip(event.parts, to.parts, strict=True):
+                    self.pair(before, after, event.inside)
+            elif event not in arrived:
+                self.events.append(event)
+
+
+def _has_weights(part: Part) -> bool:
+    return part.step is not None and bool(tensors(part.step))
+
+
+def _content(event: _Event) -> tuple[int, ...]:
+    """What was added or removed, if that can be found again elsewhere."""
+    return tuple(part.identity for part in event.parts) if event.can_move else ()
+
+
+def _place(event: _Event) -> tuple[str, ...]:
+    """The name and the kind of a single block, group or labelled layer that was added or removed."""
+    if len(event.parts) != 1 or not event.can_move:
+        return ()
+    (part,) = event.parts
+    named = part.label or (part.step is None and not part.path.rpartition(".")[2].isdigit())
+    return (part.path, part.kind) if named else ()
 
 
 def _differing(old: Step, new: Step) -> tuple[str, str] | None:
@@ -266,33 +314,18 @@ def _line(part: Part) -> object:
     return ("line", part.node.line) if isinstance(part.node, Step) else part.path
 
 
-def _with_moves(events: Sequence[_Event]) -> Iterator[_Event]:
-    """The events, what was removed here and added there being one that moved."""
-    added = {event.identities: event for event in events if event.kind == "added" and event.can_move}
-    moved: dict[tuple[int, ...], _Event] = {}
-    for event in events:
-        other = added.get(event.identities)
-        if event.kind == "removed" and other is not None and event.identities not in moved:
-            moved[event.identities] = event
-    for event in events:
-        one = moved.get(event.identities) if event.identities else None
-        if one is None or (event is not one and event is not added[event.identities]):
-            yield event
-        elif event is one:
-            to = added[event.identities]
-            yield _Event("moved", one.old, to.new, "", one.old_paths, to.new_paths)
-
-
 def _folded(events: Iterable[_Event]) -> Iterator[Change]:
     """The events, those that say the same of different places as one."""
     same: dict[tuple[str, ...], list[_Event]] = {}
     for event in events:
-        same.setdefault((event.kind, event.old, event.new, event.inside), []).append(event)
-    for (_, old, new, inside), found in same.items():
+        where = event.new_paths if event.kind == "moved" else ()
+        same.setdefault((event.kind, event.old, event.new, event.inside, *where), []).append(event)
+    for (_, old, new, inside, *_), found in same.items():
         yield Change(
             found[0].kind, old, new, inside,
             tuple(path for event in found for path in event.old_paths),
             tuple(path for event in found for path in event.new_paths),
+            found[0].behind if found[0].kind == "moved" else "",
         )  # fmt: skip
 
 

@@ -41,6 +41,22 @@ classifier: { fc 128; fc 128; fc 10 }
 
 UNIT = "input 3x32x32\nblock unit(c) { conv c bn; conv c bn }\n"
 
+ATTENTION = """
+input 8x16x16
+block unit(c) {{ conv c bn; conv c bn }}
+block attention() {{ let c = in; mul {{ id | gap; conv c//4 k=1; conv c k=1 sigmoid }} }}
+{}
+second: unit 16
+"""
+ATT = "att: attention"
+
+ENCODERS = """
+input 16x4x4
+param depth = 2
+block encoder() { residual { ln; attn heads=2 }; residual { ln; linear 2*in gelu; linear 16 } }
+tokens; repeat depth { encoder }; ln; take 0; fc 10
+"""
+
 #: What is compared: the golden file's name, the old spec and the new.
 CASES = {
     "vgg": ("vgg11", "vgg13"),
@@ -55,6 +71,9 @@ CASES = {
         UNIT + "features: { unit 3; conv 3 k=5; M }\nhead: { conv 3 }",
         UNIT + "features: { conv 3 k=5; M }\nhead: { conv 3; unit 3 }",
     ),
+    "swapped": (ATTENTION.format("first: unit 8\n" + ATT), ATTENTION.format(ATT + "\nfirst: unit 8")),
+    "moved_on": (ATTENTION.format("first: unit 8\n" + ATT), ATTENTION.format("first: unit 8") + ATT),
+    "deeper": (ENCODERS, ENCODERS.replace("depth = 2", "depth = 3")),
     "activation": (CLASSIFIER, "default conv gelu\ninit conv kaiming_normal\n" + CLASSIFIER),
     "join": (
         "input 8x8x8\nadd { conv 8 | conv 8 k=1 }\nconv 4",
@@ -139,6 +158,29 @@ def test_a_repeat_that_is_longer() -> None:
 def test_a_block_that_moved() -> None:
     moved = [change for change in difference("moved").changes if change.kind == "moved"]
     assert [(one.old_paths, one.new_paths) for one in moved] == [(("features.0",), ("head.2",))]
+
+
+def test_what_moved_and_kept_its_name_keeps_its_weights() -> None:
+    found = difference("swapped")
+    (change,) = found.changes
+    assert (change.kind, change.old_paths, change.new_paths) == ("moved", ("first",), ("first",))
+    assert change.behind == "att" and found.weights.load
+
+
+def test_what_moved_and_changed_is_moved_with_its_changes() -> None:
+    moved, *changed = difference("moved_on").changes
+    assert (moved.kind, moved.new_paths, moved.behind) == ("moved", ("att",), "second")
+    assert [(one.kind, one.new_paths) for one in changed] == [
+        ("changed", ("att.conv1",)),
+        ("changed", ("att.conv2",)),
+    ]
+    assert not difference("moved_on").weights.elsewhere
+
+
+@pytest.mark.parametrize(("old", "new"), [("vgg11", "vgg13"), ("vgg13", "vgg11"), ("vgg11", "vgg19")])
+def test_layers_of_one_kind_are_matched_where_their_weights_fit(old: str, new: str) -> None:
+    found = specgen.diff(old, new).weights
+    assert found.carried == min(found.old_count, found.new_count)
 
 
 def test_weights_that_load_into_another_layer_are_not_said_to_load() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from textwrap import wrap
 from typing import Any
@@ -168,10 +168,18 @@ def _what(change: Change) -> str:
 
 def _where(change: Change) -> str:
     if change.kind == "moved":
-        return f"{_some(change.old_paths)} → {_some(change.new_paths)}"
+        return _way(change, _some)
     paths = change.old_paths if change.kind == "removed" else change.new_paths
     inside = f"in `{change.inside}`: " if _is_told(change) else ""
     return f"{inside}{_some(paths)}"
+
+
+def _way(change: Change, shown: Callable[[Sequence[str]], str]) -> str:
+    """From where to where something moved; of what kept its name, what is in front of it now."""
+    if change.old_paths != change.new_paths:
+        return f"{shown(change.old_paths)} → {shown(change.new_paths)}"
+    now = f"behind {shown((change.behind,))}" if change.behind else "first"
+    return f"{shown(change.new_paths)}, now {now}"
 
 
 def _is_told(change: Change) -> bool:
@@ -225,8 +233,7 @@ def _in_markdown(change: Change) -> str:
     times_ = f" × {change.times}" if change.times > 1 else ""
     sides = " → ".join(_code(text) for text in (change.old, change.new) if text)
     if change.kind == "moved":
-        old, new = (_code(_some(paths)) for paths in (change.old_paths, change.new_paths))
-        return f"moved: {_code(change.new)}, {old} → {new}"
+        return f"moved: {_code(change.new)}, {_way(change, lambda paths: _code(_some(paths)))}"
     paths = change.old_paths if change.kind == "removed" else change.new_paths
     inside = f" in {_code(change.inside)}" if _is_told(change) else ""
     return f"{change.kind}{inside}: {sides}{times_} ({_code(_some(paths))})"
@@ -302,7 +309,7 @@ def _remarks(found: Comparison) -> list[str]:
             f"{rest} whose output differs"
         )
     elif found.changes:
-        lines.append("shapes: every layer of both gives the shape that it gave")
+        lines.append("shapes: every layer that is in both gives the shape that it gave")
     gone = [rule for rule in found.old.init if rule not in found.new.init]
     come = [rule for rule in found.new.init if rule not in found.old.init]
     for sign, rules in (("−", gone), ("+", come)):
@@ -334,12 +341,11 @@ def _weights_sections(weights: Weights) -> list[tuple[str, list[str]]]:
     if weights.load_renamed:
         sections.append(("rename", _renames(weights.renamed, weights)))
         return sections
-    new = (*weights.kept, *weights.missing, *(key for key, *_ in weights.reshaped))
-    old = (*weights.kept, *weights.unexpected, *(key for key, *_ in weights.reshaped))
-    for heading, keys, every in (
-        ("only the new network has", weights.missing, new),
-        ("only the old weights have", weights.unexpected, old),
-        ("that another layer has now, and that would load into it", weights.elsewhere, new),
+    every = (*weights.kept, *weights.missing, *weights.unexpected, *(key for key, *_ in weights.reshaped))
+    for heading, keys in (
+        ("only the new network has", weights.missing),
+        ("only the old weights have", weights.unexpected),
+        ("that another layer has now, and that would load into it", weights.elsewhere),
     ):
         if keys:
             sections.append((f"{heading} ({len(keys)})", _fold(keys, every)))
