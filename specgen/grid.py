@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
 from itertools import islice, product
@@ -99,6 +99,7 @@ def sweep(
     dtype: str = "float32",
     optimizer: str = "adam",
     most: int = MOST_CORNERS,
+    progress: Callable[[int], None] | None = None,
 ) -> Iterator[SweepResult]:
     """The figures of a spec at every corner of a grid, one by one, in the grid's order.
 
@@ -113,6 +114,7 @@ def sweep(
         executor: who does the work, some corners at a time; without one, this thread.
         batch, dtype, optimizer: what the memory is worked out for, as `Network.summary` takes them.
         most: the most corners.
+        progress: called with how many corners are worked out, those included that `where` leaves out.
 
     Raises:
         SpecError: the spec is not written in the language, or has no such param, or the condition is
@@ -134,29 +136,45 @@ def sweep(
         found.text, found.name, found.stem, variant, None, where, asked.batch, asked.dtype, asked.optimizer
     )
     corners = (dict(zip(values, corner, strict=True)) for corner in product(*values.values()))
-    return _results(job, corners, executor)
+    return _results(job, corners, executor, progress)
 
 
 _SPECIAL = ("input", "variant")
 
 
 def _results(
-    job: _Job, corners: Iterator[dict[str, Any]], executor: Executor | None
+    job: _Job,
+    corners: Iterator[dict[str, Any]],
+    executor: Executor | None,
+    progress: Callable[[int], None] | None,
 ) -> Iterator[SweepResult]:
+    done = 0
+    for count, results in _parts(job, corners, executor):
+        done += count
+        if progress is not None:
+            progress(done)
+        yield from results
+
+
+def _parts(
+    job: _Job, corners: Iterator[dict[str, Any]], executor: Executor | None
+) -> Iterator[tuple[int, list[SweepResult]]]:
+    """The results of some corners at a time, with how many corners these were."""
     if executor is None:
         for corner in corners:
-            yield from evaluate(job, [corner])
+            yield 1, evaluate(job, [corner])
         return
-    waiting: deque[Any] = deque()
+    waiting: deque[tuple[int, Future[list[SweepResult]]]] = deque()
     try:
         while True:
             while len(waiting) < _IN_FLIGHT and (some := list(islice(corners, _TOGETHER))):
-                waiting.append(executor.submit(evaluate, job, some))
+                waiting.append((len(some), executor.submit(evaluate, job, some)))
             if not waiting:
                 return
-            yield from waiting.popleft().result()
+            count, future = waiting.popleft()
+            yield count, future.result()
     finally:
-        for future in waiting:
+        for _, future in waiting:
             future.cancel()
 
 

@@ -6,7 +6,9 @@ import csv
 import io
 import json
 import pickle
+import sys
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +169,18 @@ def test_tasks_in_flight_are_bounded_and_lazy() -> None:
     results.close()  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("threads", [0, 2])
+def test_progress_counts_what_the_condition_leaves_out(threads: int) -> None:
+    seen: list[int] = []
+    with ThreadPoolExecutor(threads) if threads else nullcontext() as executor:
+        results = specgen.sweep(
+            None, {"width": range(2, 82, 2)}, text=SPEC, where="params < 1", executor=executor,
+            progress=seen.append,
+        )  # fmt: skip
+        assert list(results) == []
+    assert seen == ([32, 40] if threads else [*range(1, 41)])
+
+
 def test_a_result_travels() -> None:
     results = swept()
     assert pickle.loads(pickle.dumps(results)) == results
@@ -201,6 +215,31 @@ def test_csv_and_json_lines(spec: str, capsys: pytest.CaptureFixture[str]) -> No
     out, _ = printed(capsys, spec, "--set", "width=2,3", "--jsonl")
     fine, wrong = map(json.loads, out.splitlines())
     assert fine["output"] == [10] and wrong["error"]["code"] == "groups-do-not-divide"
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("table", [True, False])
+def test_a_terminal_shows_how_far_it_is(
+    table: bool, spec: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr("specgen.cli.sweep._Progress._PAUSE", 0)
+    monkeypatch.setattr("sys.stderr", Terminal())
+    if table:
+        monkeypatch.setattr("sys.stdout", Terminal())
+    arguments = ["--set", "width=2,4", "--where", "params > 1" if table else "params < 1"]
+    assert main(["sweep", spec, *arguments]) == 0
+    out, err = sys.stdout.getvalue() if table else capsys.readouterr().out, sys.stderr.getvalue()  # type: ignore[attr-defined]
+    assert "1 of 2" in err and "2 of 2" in err
+    assert "\x1b" not in out and max(map(len, out.splitlines())) <= (60 if table else 88)
+    said = err.rpartition("\x1b[K")[2].strip()
+    assert said == (
+        "left out for want of room: inference, training" if table else "the condition holds nowhere"
+    )
 
 
 def test_exit_codes(spec: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,8 +8,9 @@ import io
 import re
 import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import prod
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -52,11 +53,12 @@ def sweep(
     gc.enable()
     try:
         values = _grid(pairs, variant, shape)
+        progress = _Progress(prod(map(len, values.values())))
         results = grid.sweep(
             or_stdin(spec), values, where=where, batch=batch, dtype=dtype, optimizer=optimizer,
-            most=most or grid.MOST_CORNERS,
+            most=most or grid.MOST_CORNERS, progress=progress.show,
         )  # fmt: skip
-        return _print_rows(results, values, form)
+        return _print_rows(results, values, form, progress)
     except SpecError as error:
         raise Stop(exit_code(error.diagnostics), drawn(error.diagnostics)) from None
     except ValueError as error:
@@ -120,12 +122,11 @@ def _values(name: str, piece: str) -> Sequence[Any]:
 # --- rows ----------------------------------------------------------------------------------------
 
 
-def _print_rows(results: Any, values: Mapping[str, Sequence[Any]], form: str | None) -> int:
-    count = prod(map(len, values.values()))
-    draw = _drawer(form, values)
-    progress = _Progress(count)
-    places = {name: {one: i for i, one in enumerate(several)} for name, several in values.items()}
-    wrong = 0
+def _print_rows(
+    results: Iterable[SweepResult], values: Mapping[str, Sequence[Any]], form: str | None, progress: _Progress
+) -> int:
+    draw, left_out = _drawer(form, values)
+    wrong = shown = 0
     for result in results:
         progress.clear()
         if result.error is not None:
@@ -134,23 +135,18 @@ def _print_rows(results: Any, values: Mapping[str, Sequence[Any]], form: str | N
                 say(f"skipped {_corner(result)}: {result.error}")
         line = draw(result)
         if line:
+            shown += 1
             print(line, flush=True)
-        progress.show(_position(result, places))
     progress.clear()
     if wrong > _MOST_TOLD:
         say(f"skipped {wrong - _MOST_TOLD:,} more")
-    return WRONG if wrong and wrong == count else OK
-
-
-def _position(result: SweepResult, places: Mapping[str, Mapping[Any, int]]) -> int:
-    """The number of corners up to this one, those that the condition left out included.
-
-    `places` has the place of each value among those of its name.
-    """
-    position = 0
-    for name, several in places.items():
-        position = position * len(several) + several[result.settings[name]]
-    return position + 1
+    if wrong == progress.count:
+        return WRONG
+    if shown == (wrong if form == "jsonl" else 0):
+        say("the condition holds nowhere")
+    elif left_out:
+        say(f"left out for want of room: {', '.join(left_out)}")
+    return OK
 
 
 def _corner(result: SweepResult) -> str:
@@ -165,13 +161,15 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _drawer(form: str | None, values: Mapping[str, Sequence[Any]]) -> Callable[[SweepResult], str]:
-    """What makes a line of a result; the heading is printed at once."""
+def _drawer(
+    form: str | None, values: Mapping[str, Sequence[Any]]
+) -> tuple[Callable[[SweepResult], str], list[str]]:
+    """What makes a line of a result, and the columns without room; the heading is printed at once."""
     if form == "jsonl":
-        return _json_line
+        return _json_line, []
     if form == "csv":
         print(_csv_line([*values, *_COLUMNS]), flush=True)
-        return lambda result: "" if result.error else _csv_row(result)
+        return lambda result: "" if result.error else _csv_row(result), []
     swept = {name: max(len(name), *map(len, map(_text, several))) for name, several in values.items()}
     kept = _fitting(sum(swept.values()) + _GAP * len(swept))
     widths = [*swept.values(), *(_COLUMNS[name][1] for name in kept)]
@@ -180,7 +178,8 @@ def _drawer(form: str | None, values: Mapping[str, Sequence[Any]]) -> Callable[[
         return (" " * _GAP).join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
 
     print(line([*swept, *(_COLUMNS[name][0] for name in kept)]), flush=True)
-    return lambda result: "" if result.error else line(_row(result, kept))
+    left_out = [heading for name, (heading, _) in _COLUMNS.items() if name not in kept]
+    return lambda result: "" if result.error else line(_row(result, kept)), left_out
 
 
 #: The figures in a table: heading and width, as rows come before the widest one is known.
@@ -248,19 +247,30 @@ def _json_line(result: SweepResult) -> str:
 
 
 class _Progress:
-    """How far it is, on a terminal alone: one line on standard error that rows push aside."""
+    """How far it is, on a terminal alone: a line on standard error that everything else pushes aside."""
+
+    #: Seconds between two looks at it: it is drawn for people.
+    _PAUSE = 0.1
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self.shown = sys.stderr is not None and sys.stderr.isatty() and not sys.stdout.isatty()
+        self._wanted = sys.stderr is not None and sys.stderr.isatty()
+        self._drawn = False
+        self._last = monotonic()
 
     def show(self, done: int) -> None:
-        if self.shown:
-            filled = 30 * done // max(self.count, 1)
-            bar = "#" * filled + "-" * (30 - filled)
-            sys.stderr.write(f"\r[{bar}] {done:,} of {self.count:,}\x1b[K")
-            sys.stderr.flush()
+        """Draw it, unless that was done just now."""
+        if not self._wanted or monotonic() - self._last < self._PAUSE:
+            return
+        filled = 30 * done // max(self.count, 1)
+        bar = "#" * filled + "-" * (30 - filled)
+        sys.stderr.write(f"\r[{bar}] {done:,} of {self.count:,}\x1b[K")
+        sys.stderr.flush()
+        self._drawn, self._last = True, monotonic()
 
     def clear(self) -> None:
-        if self.shown:
+        """Take it away, so that something else can be printed."""
+        if self._drawn:
             sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+            self._drawn = False
