@@ -56,7 +56,9 @@ def build(
 
     from specgen.backends.torch import observed_shapes
     from specgen.backends.weights import save_weights
+    from specgen.cli.summary import print_summary
     from specgen.diagnostics import WeightsError
+    from specgen.views.summary import Options, Summary
 
     if seed is not None:
         torch.manual_seed(seed)
@@ -86,5 +88,5 @@ def build(
     if as_json:
         print_json({**figures(network), "verified": True})
         return
-    print(network.summary())
+    print_summary(Summary(network, Options()))
     print(f"built on {like.device} and run: all {len(observed)} output shapes are as inferred")

@@ -47,10 +47,11 @@ def summary(
     except ValueError as error:
         raise click.UsageError(str(error)) from None
     network = network_of(or_stdin(spec), pairs, shape, variant, as_json)
-    _print(view.Summary(network, asked), "json" if as_json else form)
+    print_summary(view.Summary(network, asked), "json" if as_json else form)
 
 
-def _print(summary: Summary, form: str | None) -> None:
+def print_summary(summary: Summary, form: str | None = None) -> None:
+    """Print a summary in one of the forms; without one, as wide as the terminal, and in a pipe in full."""
     from specgen.views import markup
     from specgen.views.summary import plain
 
@@ -78,6 +79,7 @@ def _print_styled(drawn: Drawn) -> None:
         return
     lines = [(drawn.heading, "bold")]
     lines += [(row, "bold" if group else "") for row, group in zip(drawn.rows, drawn.groups, strict=True)]
-    lines += [("", ""), *((line, "dim" if index else "bold") for index, line in enumerate(drawn.totals))]
+    lines += [("", ""), (drawn.totals[0], "bold"), *((line, "") for line in drawn.totals[1:])]
+    lines += [(line, "dim") for line in drawn.remarks]
     console = Console(highlight=False, soft_wrap=True)
     console.print(Text("\n").join(Text(line, style) for line, style in lines))

@@ -23,7 +23,7 @@ def markdown(summary: Summary) -> str:
     rule = ["---:" if COLUMNS[name].right else "---" for name in names]
     rows = [summary.headings(), rule, *map(list, summary.cells())]
     lines = [f"| {' | '.join(map(_markdown_cell, row))} |" for row in rows]
-    first, *rest = summary.totals()
+    first, *rest = [*summary.totals(), *summary.remarks()]
     items = [f"{'  ' if line.startswith(' ') else ''}- {line.strip()}" for line in rest]
     return "\n".join([*lines, "", f"**{first}**", "", *items])
 
@@ -57,7 +57,7 @@ def html(summary: Summary) -> str:
     body = "".join(row("td", cells) for cells in shown)
     left = len(summary.folded) - len(shown)
     more = f"<div>… and {left:,} more rows</div>" if left else ""
-    totals = "".join(f"<div>{_spaced(line)}</div>" for line in summary.totals())
+    totals = "".join(f"<div>{_spaced(line)}</div>" for line in (*summary.totals(), *summary.remarks()))
     head = row("th", summary.headings())
     return f"<div><table><thead>{head}</thead><tbody>{body}</tbody></table>{more}{totals}</div>"
 

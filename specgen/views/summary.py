@@ -123,7 +123,7 @@ class Summary:
         return [COLUMNS[name].heading for name in self.options.columns]
 
     def totals(self) -> list[str]:
-        """The network in a few lines: shapes, parameters, multiply-adds, memory, and what they count."""
+        """The network in a few lines: shapes, parameters, multiply-adds, memory."""
         network, memory, asked = self.network, self.memory, self.options
         lines = [
             f"{network.name}: {network.input_shape} → {network.output_shape}",
@@ -133,13 +133,15 @@ class Summary:
             *self._memory(),
         ]
         if asked.fits is not None:
-            training = memory.largest_batch(asked.fits, asked.dtype, asked.optimizer)
-            inference = memory.largest_batch(asked.fits, asked.dtype, None)
+            training, inference = (
+                memory.largest_batch(asked.fits, asked.dtype, optimizer)
+                for optimizer in (asked.optimizer, None)
+            )
             lines += [
                 f"largest batch in {amount(asked.fits)}: "
-                f"{training:,} for training with {asked.optimizer}, {inference:,} for inference"
+                f"{_batch(training)} for training with {asked.optimizer}, {_batch(inference)} for inference"
             ]
-        return [*lines, *self._remarks()]
+        return lines
 
     def _memory(self) -> list[str]:
         memory, asked = self.memory, self.options
@@ -155,11 +157,16 @@ class Summary:
             f"+ {amount(memory.kept.of(asked.batch, asked.dtype))} saved",
         ]
 
-    def _remarks(self) -> list[str]:
+    def remarks(self) -> list[str]:
+        """What the figures count, and what is left out of them."""
         remarks = [MEMORY]
         if any(row.count > 1 for _, row in self.folded):
             remarks.append("× n: so many alike in a row, with the figures of one")
         return remarks
+
+
+def _batch(size: int) -> str:
+    return f"{size:,}" if size else "none"
 
 
 def plain(summary: Summary) -> str:
@@ -167,4 +174,4 @@ def plain(summary: Summary) -> str:
     names = summary.options.columns
     right = [index for index, name in enumerate(names) if COLUMNS[name].right]
     drawn = columns(summary.headings(), summary.cells(), right)
-    return "\n".join([drawn, "", *summary.totals()])
+    return "\n".join([drawn, "", *summary.totals(), *summary.remarks()])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from textwrap import wrap
@@ -30,7 +31,7 @@ _GAP = 2
 
 @dataclass(frozen=True)
 class Drawn:
-    """A summary in lines no wider than asked: the heading, the rows, and the totals.
+    """A summary in lines no wider than asked: the heading, the rows, the totals, and remarks on them.
 
     `groups` says of each row whether it holds others.
     """
@@ -39,11 +40,12 @@ class Drawn:
     rows: tuple[str, ...]
     groups: tuple[bool, ...]
     totals: tuple[str, ...]
+    remarks: tuple[str, ...]
 
     @property
     def text(self) -> str:
         """All lines."""
-        return "\n".join([self.heading, *self.rows, "", *self.totals])
+        return "\n".join([self.heading, *self.rows, "", *self.totals, *self.remarks])
 
 
 def draw(summary: Summary, width: int) -> Drawn:
@@ -57,14 +59,17 @@ def draw(summary: Summary, width: int) -> Drawn:
     right = [index for index, name in enumerate(cells) if COLUMNS[name].right]
     heading, *rows = zip(*cells.values(), strict=True)
     lines = columns(heading, rows, right).split("\n")
-    totals = summary.totals()
+    remarks = summary.remarks()
     if left_out:
-        totals.append(f"left out for want of room: {', '.join(left_out)}")
+        remarks.append(f"left out for want of room: {', '.join(left_out)}")
     return Drawn(
         lines[0][:width],
         tuple(line[:width] for line in lines[1:]),
         tuple(row.kind != "layer" for _, row in summary.folded),
-        tuple(line for total in totals for line in _wrapped(total, width)),
+        *(
+            tuple(line for text in texts for line in _wrapped(text, width))
+            for texts in (summary.totals(), remarks)
+        ),
     )
 
 
@@ -93,15 +98,27 @@ def _shorten(cells: dict[str, list[str]], width: int) -> None:
         excess = _needed(cells) - width
         if name in cells and excess > 0:
             room = max(_width(cells[name]) - excess, _SHORTEST[name])
-            cells[name] = [text if len(text) <= room else f"{text[: room - 1]}…" for text in cells[name]]
+            cells[name] = [text if len(text) <= room else _shortened(text, room) for text in cells[name]]
+
+
+def _shortened(text: str, room: int) -> str:
+    """The text in so much room; how many modules are folded into one stays."""
+    head, times, count = text.partition(" × ")
+    return f"{head[: room - 1 - len(times + count)]}…{times}{count}"
 
 
 def _width(texts: Sequence[str]) -> int:
     return max(map(len, texts))
 
 
+#: Between a number and its unit no line ends.
+_UNIT = re.compile(r"(?<=[0-9]) (?=[KMGTPE]?i?B\b)")
+
+
 def _wrapped(line: str, width: int) -> list[str]:
     indent = " " * (len(line) - len(line.lstrip()))
-    return wrap(
-        line, max(width, 20), subsequent_indent=f"{indent}  ", break_long_words=False, break_on_hyphens=False
-    ) or [""]
+    wrapped = wrap(
+        _UNIT.sub("\0", line), max(width, 20), subsequent_indent=f"{indent}  ",
+        break_long_words=False, break_on_hyphens=False,
+    )  # fmt: skip
+    return [text.replace("\0", " ") for text in wrapped]

@@ -158,6 +158,40 @@ def test_what_is_left_out_is_said() -> None:
     assert "left out for want of room: jump, field, activations, macs" in text
 
 
+def test_a_shortened_name_keeps_how_many_are_alike() -> None:
+    text = "input 3x8x8\nblock inverted_bottleneck() { conv 3; relu }\nstem: conv 3\n"
+    text += "repeat 12 { inverted_bottleneck }"
+    row = draw(Summary(specgen.compile(text=text), Options()), 40).rows[2]
+    assert re.fullmatch(r"inverted_.*… × 12  3 × 8 × 8 +84", row)
+
+
+def test_what_does_not_fit_at_all_is_said() -> None:
+    totals = "\n".join(tiny(fits="1KiB").totals())
+    assert "largest batch in 1.0 KiB: none for training with adam, none for inference" in totals
+
+
+def test_a_number_and_its_unit_stay_on_one_line() -> None:
+    for width in range(24, 90):
+        lines = draw(tiny(fits="8GiB"), width).totals
+        assert not [line for line in lines if re.match(r"\s+([KMG]i)?B\b", line)], width
+
+
+def test_what_was_built_is_shown_as_wide_as_the_terminal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    path, terminal = tmp_path / "tiny.spec", Terminal()
+    path.write_text(SPEC)
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr("sys.stdout", terminal)
+    assert main(["build", str(path), "--device", "meta"]) == 0
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue()).splitlines()
+    assert max(map(len, lines)) <= 60 and lines[-1].startswith("built on meta")
+
+
 @pytest.mark.parametrize("rich", ["rich", "no rich"])
 @pytest.mark.parametrize("width", [60, 100])
 def test_on_a_real_terminal(rich: str, width: int) -> None:
