@@ -94,6 +94,10 @@ def _drop_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+#: More characters than the first sentence of any command's help has.
+_SENTENCE = 200
+
+
 class _Commands(click.Group):
     """The commands by name; only the one that is asked for is imported."""
 
@@ -106,6 +110,12 @@ class _Commands(click.Group):
         module, name = COMMANDS[cmd_name]
         command: click.Command = getattr(import_module(f"specgen.cli.{module}"), name)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands, with the whole sentence about each: click would cut it off."""
+        found = [(name, self.get_command(ctx, name)) for name in COMMANDS]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, one.get_short_help_str(_SENTENCE)) for name, one in found if one])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
