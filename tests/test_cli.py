@@ -298,7 +298,9 @@ def test_layers_explains_one_and_lists_all(capsys: pytest.CaptureFixture[str]) -
 def test_the_help_says_whole_sentences(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--help"]) == 0
     out = capsys.readouterr().out
-    assert "..." not in out and "real output with the inferred one." in " ".join(out.split())
+    assert "...\n" not in out.partition("Commands:")[2] and "real output with the inferred one." in " ".join(
+        out.split()
+    )
 
 
 def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
