@@ -10,7 +10,7 @@ from typing import Any, Literal
 from specgen import options
 from specgen.alignment import Pair, align
 from specgen.ir import InitRule, Network, Parallel, Step, walk
-from specgen.outline import Outliner, Part, leaves
+from specgen.outline import Outliner, Part, leaves, listed
 from specgen.state import Sizes, state, tensors
 
 Kind = Literal["added", "removed", "moved", "changed", "renamed"]
@@ -226,10 +226,10 @@ class _Walk:
     def _one_sided(self, kind: Kind, run: list[Pair], inside: str, in_front: Mapping[Part, str]) -> None:
         """Parts that only one side has: those of one line as one, equal ones behind each other as one."""
         parts = [part for pair in run for part in pair if part is not None]
-        lines = [list(line) for _, line in groupby(parts, _line)]
-        for _, equal in groupby(lines, lambda line: tuple(part.identity for part in line)):
+        lines = [turn for _, line in groupby(parts, _line) for turn in _turns(list(line))]
+        for _, equal in groupby(lines, _identities):
             groups = list(equal)
-            text = ", ".join(part.text for part in groups[0])
+            text = listed(groups[0], _MOST_OF_A_LINE)
             paths = tuple(group[0].path for group in groups)
             old, new = (text, "") if kind == "removed" else ("", text)
             old_paths, new_paths = (paths, ()) if kind == "removed" else ((), paths)
@@ -262,13 +262,31 @@ class _Walk:
                 self.events.append(event)
 
 
+#: How many layers of one line are shown.
+_MOST_OF_A_LINE = 8
+
+
+def _identities(parts: Sequence[Part]) -> tuple[int, ...]:
+    return tuple(part.identity for part in parts)
+
+
+def _turns(line: list[Part]) -> Iterator[list[Part]]:
+    """The parts of a line in equal turns: a `repeat` makes the same ones over and over."""
+    identities, count = _identities(line), len(line)
+    period = next(
+        size for size in range(1, count + 1) if not count % size and identities[size:] == identities[:-size]
+    )
+    for start in range(0, count, period):
+        yield line[start : start + period]
+
+
 def _has_weights(part: Part) -> bool:
     return part.step is not None and bool(tensors(part.step))
 
 
 def _content(event: _Event) -> tuple[int, ...]:
     """What was added or removed, if that can be found again elsewhere."""
-    return tuple(part.identity for part in event.parts) if event.can_move else ()
+    return _identities(event.parts) if event.can_move else ()
 
 
 def _place(event: _Event) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from specgen import options
@@ -59,8 +60,8 @@ class Part:
                 given = ", ".join(f"{key}={_value(value)}" for key, value in arguments.items())
                 return f"{block}({given})" if given else block
             case Parallel(join=join):
-                return f"{join} {{ {' | '.join(_list(part.parts) or 'id' for part in self.parts)} }}"
-        return f"branch {_list(self.parts) or 'id'}"
+                return f"{join} {{ {' | '.join(listed(part.parts) or 'id' for part in self.parts)} }}"
+        return f"branch {listed(self.parts) or 'id'}"
 
     @property
     def output(self) -> Shape | None:
@@ -126,16 +127,13 @@ def _is_counted(name: str, kind: str) -> bool:
 
 def _held(label: str, parts: tuple[Part, ...]) -> str:
     """A group with what it holds: `head: { fc 256, relu, … }`."""
-    return f"{label}: {{ {_list(parts)} }}" if label else f"{{ {_list(parts)} }}"
+    return f"{label}: {{ {listed(parts)} }}" if label else f"{{ {listed(parts)} }}"
 
 
-def _list(parts: tuple[Part, ...]) -> str:
-    texts = [part.text for part in parts[:_MOST_HELD]]
-    return ", ".join(texts + ["…"] * (len(parts) > _MOST_HELD))
-
-
-#: How many parts of a group are shown.
-_MOST_HELD = 3
+def listed(parts: Iterable[Part], most: int = 3) -> str:
+    """The parts as a spec says them, the first ones of many: `conv 64, relu, …`."""
+    first = list(islice(parts, most + 1))
+    return ", ".join([*(part.text for part in first[:most]), *["…"] * (len(first) > most)])
 
 
 def _value(value: Any) -> str:

@@ -155,6 +155,16 @@ def test_a_repeat_that_is_longer() -> None:
     assert (change.new_paths[0], change.new_paths[-1]) == ("layer3.6", "layer3.22")
 
 
+def test_a_repeat_of_layers_is_told_by_its_turns() -> None:
+    text = "input 3x8x8\nconv 4\nrepeat {} as i {{ conv 4+i bn }}\nrepeat {} {{ conv 4; M k=1 }}\ngap"
+    alike = specgen.diff(*(compiled(text.format(24, n)) for n in (1, 900))).changes
+    assert [(one.new, one.times) for one in alike] == [("conv 4, relu, maxpool k=1", 899)]
+    different = specgen.diff(*(compiled(text.format(n, 1)) for n in (4, 40))).changes
+    assert [(one.kind, one.new) for one in different] == [
+        ("added", "conv 8, bn, relu, conv 9, bn, relu, conv 10, bn, …")
+    ]
+
+
 def test_a_block_that_moved() -> None:
     moved = [change for change in difference("moved").changes if change.kind == "moved"]
     assert [(one.old_paths, one.new_paths) for one in moved] == [(("features.0",), ("head.2",))]
@@ -262,7 +272,7 @@ def test_one_spec_with_two_settings(capsys: pytest.CaptureFixture[str], tmp_path
         {"n": 3, "width": 8},
     )
     (change,) = found["changes"]
-    assert (change["kind"], change["new"], change["times"]) == ("added", "conv 8, relu, conv 8, relu", 1)
+    assert (change["kind"], change["new"], change["times"]) == ("added", "conv 8, relu", 2)
     assert main(["diff", "resnet", "--variant", "resnet18", "--to-variant", "resnet34"]) == 0
     assert "basic(c=256, s=1) × 4" in capsys.readouterr().out
 

@@ -125,6 +125,12 @@ def test_what_is_not_there_is_answered_with_what_is(capsys: pytest.CaptureFixtur
     ):
         assert main(["explain", f"resnet50:{place}"]) == 2
         assert answer in capsys.readouterr().err
+    for what, answer in (
+        ("no_such.spec:3", "error[not-found]: there is no file and no shipped spec `no_such.spec`"),
+        ("resnet5", "`resnet5` is neither the code of an error nor a spec; did you mean `resnet50`?"),
+    ):
+        assert main(["explain", what]) == 2
+        assert answer in capsys.readouterr().err
 
 
 def test_lines_without_layers(spec: Path, update_golden: bool) -> None:

@@ -86,7 +86,8 @@ def _explain_spec(
     except LookupError as error:
         raise click.UsageError(str(error.args[0])) from None
     except SpecError as error:
-        if error.diagnostics[0].code == "not-found" and not os.path.dirname(what):
+        word = re.fullmatch(r"[\w-]+", what)
+        if error.diagnostics[0].code == "not-found" and word:
             raise _unknown(what) from None
         if as_json:
             print_json({"ok": False, "diagnostics": [one.as_json() for one in error.diagnostics]})
@@ -108,9 +109,10 @@ def _split(what: str) -> tuple[str, str]:
 
 
 def _unknown(what: str) -> click.UsageError:
+    from specgen.compiler import shipped_names
     from specgen.diagnostics import nearest
     from specgen.views import codes
 
-    near = nearest(what, codes.codes())
+    near = nearest(what, [*codes.codes(), *shipped_names()])
     hint = f"did you mean `{near[0]}`?" if near else "`specgen explain` lists the codes"
     return click.UsageError(f"`{printable(what)}` is neither the code of an error nor a spec; {hint}")
