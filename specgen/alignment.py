@@ -148,7 +148,7 @@ def _cost(old: Part, new: Part) -> float:
         return _NEVER
     if old.step is not None:
         return _cost_of_layers(old, new) + renamed
-    related = old.kind == new.kind or old.label == new.label != ""
+    related = old.label == new.label != "" or (old.kind == new.kind and _of_one_kind(old, new))
     related = related or (old.kind in COMBINATORS and new.kind in COMBINATORS)
     shared = _shared(old, new)
     if (old.kind == "branch") is not (new.kind == "branch") or not (related or shared > 0.5):
@@ -165,6 +165,13 @@ def _cost_of_layers(old: Part, new: Part) -> float:
     differing = [name for name in values if values[name] != others.get(name)]
     size = any(name in type(old.step.layer).positional for name in differing)
     return 0.5 + 0.1 * min(len(differing), 4) + 0.4 * size
+
+
+def _of_one_kind(old: Part, new: Part) -> bool:
+    """Whether two parts of one kind have to do with each other: groups do if they hold something alike."""
+    if old.kind != "group" or not (old.parts and new.parts):
+        return True
+    return not {part.kind for part in old.parts}.isdisjoint(part.kind for part in new.parts)
 
 
 def _shared(old: Part, new: Part) -> float:

@@ -165,6 +165,16 @@ def test_a_repeat_of_layers_is_told_by_its_turns() -> None:
     ]
 
 
+def test_groups_that_hold_nothing_alike_are_not_one_renamed() -> None:
+    old = "input 3x8x8\nstem: { conv 4; M k=1 }\ngap"
+    renamed, other = old.replace("stem", "body"), UNIT + "body: { unit 4; unit 5 }\ngap"
+    assert [one.kind for one in specgen.diff(compiled(old), compiled(renamed)).changes] == ["renamed"]
+    found = specgen.diff(compiled(old), compiled(other))
+    assert {one.kind for one in found.changes} == {"added", "removed"}
+    assert "\n− stem: { conv 4, relu, maxpool k=1 }\n" in str(found), "its place is its label"
+    assert "- removed: `stem: { conv 4, relu, maxpool k=1 }`\n" in found.markdown()
+
+
 def test_a_block_that_moved() -> None:
     moved = [change for change in difference("moved").changes if change.kind == "moved"]
     assert [(one.old_paths, one.new_paths) for one in moved] == [(("features.0",), ("head.2",))]

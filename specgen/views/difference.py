@@ -141,7 +141,7 @@ def _change_lines(change: Change, width: int) -> list[str]:
     sign, text = _SIGNS[change.kind], _what(change)
     first = wrap(text, width - 2, subsequent_indent="  ", **_WHOLE)
     places = wrap(f"{_where(change)}", width - 4, **_WHOLE)
-    if change.kind == "renamed" and change.times == 1:
+    if (change.kind == "renamed" and change.times == 1) or _names_its_place(change):
         places = []
     whole = f"{sign} {text}   {' '.join(places)}".rstrip()
     if len(whole) <= width:
@@ -172,6 +172,12 @@ def _where(change: Change) -> str:
     paths = change.old_paths if change.kind == "removed" else change.new_paths
     inside = f"in `{change.inside}`: " if _is_told(change) else ""
     return f"{inside}{_some(paths)}"
+
+
+def _names_its_place(change: Change) -> bool:
+    """Whether what was added or removed begins with its place, as a group does: `head: { … }`."""
+    paths = change.old_paths or change.new_paths
+    return len(paths) == 1 and (change.old or change.new).startswith(f"{paths[0]}:")
 
 
 def _way(change: Change, shown: Callable[[Sequence[str]], str]) -> str:
@@ -236,7 +242,8 @@ def _in_markdown(change: Change) -> str:
         return f"moved: {_code(change.new)}, {_way(change, lambda paths: _code(_some(paths)))}"
     paths = change.old_paths if change.kind == "removed" else change.new_paths
     inside = f" in {_code(change.inside)}" if _is_told(change) else ""
-    return f"{change.kind}{inside}: {sides}{times_} ({_code(_some(paths))})"
+    place = "" if _names_its_place(change) else f" ({_code(_some(paths))})"
+    return f"{change.kind}{inside}: {sides}{times_}{place}"
 
 
 # --- figures -------------------------------------------------------------------------------------
