@@ -321,11 +321,12 @@ class _Builder:
         """What stands in parentheses; these belong to what is quoted of it and underlined."""
         expression: Any = children[1]
         span = _span(*children)
-        return (
+        wider: syntax.Expr = (
             expression._replace(span=span)
             if isinstance(expression, tuple)
             else replace(expression, span=span)
         )
+        return wider
 
     def tuple_of(self, children: list[Any]) -> syntax.TupleOf:
         return syntax.TupleOf(tuple(children[1:-1]), _span(*children))
