@@ -105,6 +105,17 @@ def test_what_is_said(case: str, update_golden: bool) -> None:
     golden(f"diff_{case}.txt", text, update_golden)
 
 
+def test_in_a_narrow_window_no_line_is_broken() -> None:
+    found = difference("vgg")
+    for width, row in (
+        (78, "multiply-adds  7,609,090,048  11,308,466,176  +3,699,376,128 (+48.6 %)"),
+        (60, "multiply-adds  7,609,090,048  11,308,466,176  +48.6 %"),
+        (50, "multiply-adds  7,609,090,048  11,308,466,176"),
+    ):
+        lines = found.text(width).splitlines()
+        assert row in lines and max(map(len, lines)) <= width
+
+
 @pytest.mark.parametrize("case", ["vgg", "dropout", "kernel"])
 def test_markdown(case: str, update_golden: bool) -> None:
     golden(f"diff_{case}.md", difference(case).markdown(), update_golden)

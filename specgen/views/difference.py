@@ -69,7 +69,7 @@ class Difference:
             for change in found.changes:
                 lines += _change_lines(change, width)
             lines.append("")
-        lines += [columns(("", "before", "after", ""), _figures(found)), ""]
+        lines += [_figure_table(found, width), ""]
         lines += [f"{line}" for paragraph in _remarks(found) for line in wrap(paragraph, width)]
         lines += ["", *_weights_lines(found.weights, width)]
         return "\n".join(line.rstrip() for line in lines)
@@ -247,6 +247,26 @@ def _in_markdown(change: Change) -> str:
 
 
 # --- figures -------------------------------------------------------------------------------------
+
+
+def _figure_table(found: Comparison, width: int) -> str:
+    """The figures in columns; without room for it all, a change is its share, and then left out."""
+    rows = _figures(found)
+    for shown in (str, _share, _nothing):
+        drawn = columns(("", "before", "after", ""), [(*row[:3], shown(row[3])) for row in rows])
+        if max(map(len, drawn.split("\n"))) <= width:
+            break
+    return drawn
+
+
+def _share(delta: str) -> str:
+    """`+48.6 %` of `+3,699,376,128 (+48.6 %)`."""
+    change, _, share = delta.partition(" (")
+    return share.rstrip(")") or change
+
+
+def _nothing(delta: str) -> str:
+    return ""
 
 
 def _figures(found: Comparison) -> list[tuple[str, str, str, str]]:
