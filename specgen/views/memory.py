@@ -103,24 +103,28 @@ class Memory:
         """Bytes to run it without gradients."""
         return self.weight_bytes(dtype) + self.live.of(batch, dtype)
 
+    def passing(self, batch: int, dtype: str) -> int:
+        """Bytes of activations in a training step: what is kept, and never less than is alive at one time."""
+        return max(self.kept.of(batch, dtype), self.live.of(batch, dtype))
+
     def training(self, batch: int, dtype: str, optimizer: Optimizer) -> int:
-        """Bytes for a training step: weights, gradients, optimizer state, and what is kept."""
-        return (
-            self.weight_bytes(dtype)
-            + sum(self.training_overhead(dtype, optimizer))
-            + self.kept.of(batch, dtype)
-        )
+        """Bytes for a training step: weights, gradients, optimizer state, and activations."""
+        return self._fixed(dtype, optimizer) + self.passing(batch, dtype)
 
     def largest_batch(self, room: int, dtype: str, optimizer: Optimizer | None) -> int:
         """The most samples that fit into `room` bytes: in training, or without an optimizer in inference.
 
         0 where not even one does.
         """
-        if optimizer is None:
-            left, each = room - self.inference(0, dtype), self.live.sample(dtype)
-        else:
-            left, each = room - self.training(0, dtype, optimizer), self.kept.sample(dtype)
-        return max(left // each, 0) if each else 0
+        left = room - self._fixed(dtype, optimizer)
+        sizes = (self.live,) if optimizer is None else (self.live, self.kept)
+        fitting = [(left - s.of(0, dtype)) // s.sample(dtype) for s in sizes if s.sample(dtype)]
+        return max(min(fitting), 0)
+
+    def _fixed(self, dtype: str, optimizer: Optimizer | None) -> int:
+        """Bytes that do not depend on the batch."""
+        extra = 0 if optimizer is None else sum(self.training_overhead(dtype, optimizer))
+        return self.weight_bytes(dtype) + extra
 
 
 def memory(network: Network) -> Memory:

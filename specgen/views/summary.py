@@ -128,7 +128,7 @@ class Summary:
         lines = [
             f"{network.name}: {network.input_shape} → {network.output_shape}",
             f"parameters: {network.params:,}",
-            f"multiply-adds: {network.macs:,} ({short(network.macs)}; {MACS})",
+            f"multiply-adds: {network.macs:,} ({f'{short(network.macs)}; ' * (network.macs >= 1000)}{MACS})",
             f"memory for batch {asked.batch:,} in {asked.dtype}:",
             *self._memory(),
         ]
@@ -149,12 +149,14 @@ class Summary:
         gradients, state = memory.training_overhead(asked.dtype, asked.optimizer)
         inference = memory.inference(asked.batch, asked.dtype)
         training = memory.training(asked.batch, asked.dtype, asked.optimizer)
+        passing = memory.passing(asked.batch, asked.dtype)
+        kept = passing == memory.kept.of(asked.batch, asked.dtype)
         return [
             f"  inference: {amount(inference)} = {amount(weights)} weights "
             f"+ {amount(inference - weights)} activations at once",
             f"  training with {asked.optimizer}: {amount(training)} = {amount(weights)} weights "
             f"+ {amount(gradients)} gradients + {amount(state)} optimizer "
-            f"+ {amount(memory.kept.of(asked.batch, asked.dtype))} saved",
+            f"+ {amount(passing)} {'saved' if kept else 'activations at once'}",
         ]
 
     def remarks(self) -> list[str]:

@@ -203,6 +203,17 @@ def test_the_largest_batch_fits_and_one_more_does_not(optimizer: Any, dtype: str
     assert found.largest_batch(1000, dtype, optimizer) == 0
 
 
+@pytest.mark.parametrize("body", ["add { id | conv 6 }", "M", "id", ""])
+def test_training_takes_no_less_than_inference(body: str) -> None:
+    network = specgen.compile(text=f"input 3x8x8\ncat {{ id | id }}\n{body}" if body else "input 3x8x8\n")
+    found, room = memory(network), 2**20
+    assert found.kept.of(8, "float32") < found.live.of(8, "float32")
+    assert found.training(8, "float32", "sgd") >= found.inference(8, "float32")
+    batch = found.largest_batch(room, "float32", "sgd")
+    assert found.training(batch, "float32", "sgd") <= room < found.training(batch + 1, "float32", "sgd")
+    assert 1 < batch <= found.largest_batch(room, "float32", None)
+
+
 # --- alive at one time ---------------------------------------------------------------------------
 
 

@@ -170,6 +170,12 @@ def test_what_does_not_fit_at_all_is_said() -> None:
     assert "largest batch in 1.0 KiB: none for training with adam, none for inference" in totals
 
 
+def test_small_networks_are_summed_up_in_plain_words() -> None:
+    totals = Summary(specgen.compile(text="input 3x8x8\ncat { id | id }\nM"), options()).totals()
+    assert totals[2].startswith("multiply-adds: 0 (multiply-adds of convolutions")
+    assert totals[5].endswith(" + 3.4 KiB activations at once")
+
+
 def test_a_number_and_its_unit_stay_on_one_line() -> None:
     for width in range(24, 90):
         lines = draw(tiny(fits="8GiB"), width).totals
