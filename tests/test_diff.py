@@ -283,6 +283,31 @@ def test_exit_codes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert "Traceback" not in capsys.readouterr().err
 
 
+RENAMED = [
+    (
+        UNIT + "body: { a: { unit 3; unit 3; unit 3 }; b: { unit 3; unit 3 } }",
+        UNIT + "body: { a: { unit 3; unit 3 }; b: { unit 3; unit 3; unit 3 } }",
+    ),
+    CASES["dropout"],
+    CASES["renamed"],
+    CASES["moved"],
+]
+
+
+@pytest.mark.parametrize(("old", "new"), RENAMED)
+def test_the_prefixes_that_are_shown_are_all_that_has_to_be_renamed(old: str, new: str) -> None:
+    networks = list(map(compiled, (old, new)))
+    found = specgen.diff(*networks)
+    assert found.weights.load_renamed
+    shown = str(found).partition("  rename:\n")[2].splitlines()
+    prefixes = [line.strip().split(" → ") for line in shown]
+    result = []
+    for key in state(networks[0]):
+        now = [new + key[len(old) :] for old, new in prefixes if f"{key}.".startswith(f"{old}.")]
+        result.append(*(now or [key]))
+    assert sorted(result) == sorted(state(networks[1]))
+
+
 def test_one_spec_with_two_settings(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     path = tmp_path / "net.spec"
     path.write_text("param n = 1\nparam width = 4\ninput 3x8x8\nrepeat n { conv width }")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from textwrap import wrap
 from typing import Any
@@ -366,7 +367,7 @@ def _weights_sections(weights: Weights) -> list[tuple[str, list[str]]]:
         return [(title, [f"yes: {_tensors(len(weights.kept))}, all with the keys and shapes they had"])]
     sections = [(title, [_answer(weights)])]
     if weights.load_renamed:
-        sections.append(("rename", _renames(weights.renamed, weights)))
+        sections.append(("rename", _renames(weights)))
         return sections
     every = (*weights.kept, *weights.missing, *weights.unexpected, *(key for key, *_ in weights.reshaped))
     for heading, keys in (
@@ -413,15 +414,27 @@ def _sizes(sizes: Sizes) -> str:
     return times(sizes) if sizes else "one value"
 
 
-def _renames(renamed: Mapping[str, str], weights: Weights) -> list[str]:
-    """The prefixes that change, each once: `features.3. → features.4.`"""
+def _renames(weights: Weights) -> list[str]:
+    """The shortest prefixes that change as a whole, each once: `features.3 → features.4`."""
+    old = (*weights.kept, *weights.unexpected, *(key for key, *_ in weights.reshaped))
+    below = Counter(prefix for key in old for prefix, _ in _prefixes(key, key))
+    going = Counter(pair for keys in weights.renamed.items() for pair in _prefixes(*keys))
     pairs: dict[tuple[str, str], None] = {}
-    for old, new in renamed.items():
-        before, after = old.split("."), new.split(".")
-        while len(before) > 1 and len(after) > 1 and before[-1] == after[-1]:
-            before, after = before[:-1], after[:-1]
-        pairs[".".join(before), ".".join(after)] = None
+    for keys in weights.renamed.items():
+        pairs[next(pair for pair in _prefixes(*keys) if going[pair] == below[pair[0]])] = None
     return _first([f"{old} → {new}" for old, new in pairs])
+
+
+def _prefixes(old: str, new: str) -> list[tuple[str, str]]:
+    """Two keys without what they end in alike, from as short as that makes them to the whole keys."""
+    before, after = old.split("."), new.split(".")
+    alike = 0
+    while alike < min(len(before), len(after)) - 1 and before[-1 - alike] == after[-1 - alike]:
+        alike += 1
+    return [
+        (".".join(before[: len(before) - end]), ".".join(after[: len(after) - end]))
+        for end in range(alike, -1, -1)
+    ]
 
 
 def _first(lines: Sequence[str]) -> list[str]:
