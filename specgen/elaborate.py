@@ -260,15 +260,14 @@ class _Elaborator(Placing):
         self.shape = self.input = shape
 
     def _expect(self, statement: syntax.Expect, scope: Scope) -> None:
-        if self.shape is None:
-            raise SpecError([self.no_input(statement.span)])
+        arrived = self.arrived(statement.span)
         wanted = self.shape_of(statement.shape, scope)
-        if wanted.sizes != self.shape.sizes:
+        if wanted.sizes != arrived.sizes:
             self.unfit(
                 "not-as-expected",
-                f"expected {wanted}, but {self.shape} arrives",
+                f"expected {wanted}, but {arrived} arrives",
                 statement.shape.span,
-                f"what arrives is {self.shape.describe()}",
+                f"what arrives is {arrived.describe()}",
                 remedies.equalised(
                     [child for children in self.placed() for child in children],
                     lambda shape: shape.sizes == wanted.sizes,
@@ -366,6 +365,7 @@ class _Elaborator(Placing):
             branches.append(self._branch(body, scope, arrives))
             shapes.append(self.arrived(body.span))
         self.shape = self._join(kind, shapes, [body.span for body in statement.branches], branches)
+        self.check_size(self.shape, statement.span)
         self.place(DraftParallel(None, kind, arrived, self.shape, statement.span, branches))
 
     def _is_member(self, statement: syntax.Parallel | syntax.Residual) -> bool:

@@ -175,6 +175,13 @@ class Evaluation:
             self.fail("too-large", "a tensor has 2^63 values or more", expr.span, f"this is {times(sizes)}")
         return Shape.of_sizes(sizes)
 
+    def check_size(self, shape: Shape, span: Span) -> None:
+        """Refuse what is made at `span` where it is larger than a tensor can be."""
+        if max(shape.sizes) > LARGEST:
+            self.fail("too-large", "a size is 2^31 or more", span, f"this makes {shape}")
+        if shape.elements >= LARGEST_TOTAL:
+            self.fail("too-large", "a tensor has 2^63 values or more", span, f"this makes {shape}")
+
     def arrived(self, span: Span) -> Shape:
         """The shape that arrives; an error where nothing does."""
         if self.shape is None:

@@ -22,7 +22,7 @@ from specgen.layers import registry
 from specgen.layers.base import Layer, Refusal, asked, inferred
 from specgen.limits import Limits
 from specgen.scope import Given, Scope
-from specgen.shape import LARGEST, LARGEST_TOTAL, Shape
+from specgen.shape import Shape
 from specgen.source import Source, Span
 from specgen.trace import Turn
 
@@ -132,10 +132,7 @@ class Placing(Evaluation):
             if fitting is None:
                 self._refused(layer, refusal, arrived, line, word, given)
             arrived, output = fitting, inferred(layer, fitting)
-        if max(output.sizes) > LARGEST:
-            self.fail("too-large", "a size is 2^31 or more", word, f"this makes {output}")
-        if output.elements >= LARGEST_TOTAL:
-            self.fail("too-large", "a tensor has 2^63 values or more", word, f"this makes {output}")
+        self.check_size(output, word)
         self.shape = output
         place = line.word.span, word, given
         origin = None if self.trace is None else self.trace.origin(word, given)

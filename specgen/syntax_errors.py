@@ -500,14 +500,14 @@ def _keyword(here: Here) -> Mistake | None:
         return Mistake(
             f"unexpected `{found.value}`", "it joins conditions", "a shortcut's projection follows `else`"
         )
+    if here.statement is None and found.type in ("TRUE", "FALSE", "IN"):
+        return _start(here)
     if "NAME" in here.accepts and found.type in _KEYWORDS:
         label = "a name is needed here" if last is None or last.type not in ("NAME", "NUMBER") else ""
         label = label or "it starts a statement: `;` is needed in front"
         if found.type not in EXAMPLES:
             return None
         return Mistake(f"`{found.value}` is a keyword", label)
-    if here.statement is None and found.type in ("TRUE", "FALSE", "IN"):
-        return _start(here)
     return None
 
 

@@ -172,7 +172,7 @@ def for_unknown(word: str, what: str, known: Sequence[str]) -> list[str]:
             return ["there is no such layer; a program can add its own with `specgen.register_layer`"]
     found = _VALUES.get(word.casefold(), "") if what == "value" else ""
     if found := found if found in known else ours(word, known):
-        return [f"here that is called `{found}`"]
+        return [_called(found, word)]
     if what.startswith("layer"):
         if found := ours(word, ("cat", "residual", "add", "mul", "split", "repeat")):
             return [f"here that is `{'repeat 3' if found == 'repeat' else found} {{ … }}`"]
@@ -181,6 +181,11 @@ def for_unknown(word: str, what: str, known: Sequence[str]) -> list[str]:
     if near := nearest(word, known):
         return [f"did you mean `{near[0]}`?"]
     return [f"known here: {listed(known)}"] if 0 < len(known) <= 8 else []
+
+
+def _called(ours: str, word: str) -> str:
+    """Our word in place of another one, or of one that is only written with other capitals."""
+    return f"write `{ours}`" if ours.casefold() == word.casefold() else f"here that is called `{ours}`"
 
 
 _STATEMENTS = {
@@ -197,7 +202,7 @@ _STATEMENTS = {
 def for_word(word: str, known: Sequence[str]) -> str:
     """Help for a word that is the value of an option, where it is not among those that may be."""
     if found := ours(word, known):
-        return f"here that is called `{found}`" if found.casefold() != word.casefold() else f"write `{found}`"
+        return _called(found, word)
     if registry.find(word) is not None and word not in registry.trims():
         return f"it is a layer of its own: leave it out here, and write `; {word}` behind the line"
     near = nearest(word, known)

@@ -71,6 +71,30 @@ def test_defaults_fit_their_own_schema(layer: type[specgen.Layer]) -> None:
             Draft202012Validator(option).validate(json.loads(json.dumps(option["default"])))
 
 
+#: Values around every bound, and of every type that JSON has.
+VALUES: list[Json] = [
+    None, True, False, "", "word", "same", "zeros", {}, [], 0.5, 1.5, -0.5, 1e-9, 1e300, 2.0,
+    *range(-6, 7), 2**31 - 1, 2**31, 1 - 2**31, -(2**31),
+    [0], [1], [-1], [None], [0.5], ["none"], [[1]], [2**31 - 1], [2**31],
+    *([1] * count for count in range(2, 9)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("layer", registry.layers(), ids=lambda layer: layer.word)
+def test_the_schema_takes_what_the_layer_takes(layer: type[specgen.Layer]) -> None:
+    properties = layer_schema(layer)["properties"]
+    for name, option in layer.options.items():
+        validator = Draft202012Validator(properties[name])
+        for value in VALUES:
+            try:
+                option.kind.check(value)
+                taken = True
+            except ValueError:
+                taken = False
+            if value != ["none"]:  # the word stands for JSON's null in a spec alone
+                assert validator.is_valid(value) is taken, f"{name}={value!r}"
+
+
 def walk(value: Json) -> Iterator[dict[str, Any]]:
     if isinstance(value, dict):
         yield value
@@ -105,6 +129,11 @@ DAMAGE: dict[str, Callable[[Json], object]] = {
     "a join that is none": lambda tree: first(tree, "node", "parallel").update(join="max"),
     "no branches": lambda tree: first(tree, "node", "parallel").update(branches=[]),
     "a name that is none": lambda tree: tree.update(name="my net"),
+    "an expression that is a number": lambda tree: conv(tree).update(written={"out_channels": 4}),
+    "an expression in a tuple that is a number": lambda tree: conv(tree).update(written={"stride": [4]}),
+    "an expression that is too long": lambda tree: conv(tree).update(written={"stride": "1" * 401}),
+    "an expression for what is no option": lambda tree: conv(tree).update(written={"size": "n"}),
+    "expressions that are no table": lambda tree: conv(tree).update(written=["n"]),
     "a field too many": lambda tree: tree.update(version=2),
     "no root": lambda tree: tree.pop("root"),
 }

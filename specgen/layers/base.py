@@ -293,16 +293,13 @@ def per_axis(value: PerAxis, x: Shape, option: str) -> tuple[int, ...]:
     return value
 
 
-def need_map(x: Shape, word: str, ranks: tuple[int, ...] = (1, 2, 3)) -> None:
-    """Refuse anything but a feature map, channels first, with a number of spatial axes in `ranks`."""
-    if x.is_map and x.rank in ranks:
+def need_map(x: Shape, word: str, rank: int | None = None) -> None:
+    """Refuse anything but a feature map, channels first; with `rank` spatial axes, if that is given."""
+    if x.is_map and rank in (None, x.rank):
         return
-    wanted = "a feature map"
-    if x.is_map:
-        wanted += f" with {' or '.join(map(str, ranks))} spatial axes"
-    advice = (
-        "put `channels_first` in front of it" if x.channels_last and x.rank in ranks and x.rank > 1 else ""
-    )
+    wanted = f"a feature map with {rank} spatial axes" if x.is_map else "a feature map"
+    turned = x.channels_last and x.rank > 1 and rank in (None, x.rank)
+    advice = "put `channels_first` in front of it" if turned else ""
     raise Refusal("needs-map", f"`{word}` needs {wanted}", f"what arrives is {x.describe()}", advice=advice)
 
 

@@ -197,7 +197,7 @@ class PixelShuffle(Layer):
     upscale_factor: Annotated[int, Whole(1)]
 
     def infer(self, x: Shape) -> Shape:
-        need_map(x, self.word, (2,))
+        need_map(x, self.word, 2)
         factor = self.upscale_factor
         if x.channels % (factor * factor):
             raise Refusal(

@@ -27,12 +27,11 @@ def layer_schema(layer: type[Layer]) -> dict[str, Any]:
         properties[name] = {**option.kind.schema(), "description": option.kind.describe()}
         if not option.required:
             properties[name]["default"] = option.default
-    if layer.options:
-        properties["written"] = {
-            "type": "object",
-            "properties": {name: _written() for name in layer.options},
-            "additionalProperties": False,
-        }
+    properties["written"] = {
+        "type": "object",
+        "properties": {name: _written() for name in layer.options},
+        "additionalProperties": False,
+    }
     return {
         "title": layer.word,
         "description": (layer.__doc__ or "").partition("\n")[0],

@@ -231,6 +231,20 @@ def test_a_number_with_a_name_is_never_left_out(
     assert call.keywords == {name: 1 if isinstance(value, str) else value for name, value in keywords.items()}
 
 
+@each_layer
+def test_what_shares_its_inputs_memory(kind: type[Layer]) -> None:
+    """A view, or what is written over what arrives, is no more memory: it is where PyTorch says so."""
+    for layer, x in draw_accepted(kind, random.Random(kind.word), 12):
+        for options in ({}, {"p": 0.0}, {"p": 1.0}) if "p" in kind.options else ({},):
+            layer = layer.with_options(**options)
+            arrives = torch.randn(2, *x.sizes)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                output = make(step_of(layer, x, layer.infer(x))).train()(arrives)
+            shared = output.untyped_storage().data_ptr() == arrives.untyped_storage().data_ptr()
+            assert layer.shares_input(x, contiguous=True) is shared, f"{layer!r} on {x}"
+
+
 # --- what no option takes ----------------------------------------------------------------------------
 
 

@@ -31,12 +31,20 @@ class Mutant:
     node: int
     number: int
 
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.change}"
+
     def tree(self) -> ast.Module:
         """The module with the change."""
         tree = ast.parse(Path(self.path).read_text(encoding="utf-8"))
         node = next(other for at, other in enumerate(ast.walk(tree)) if at == self.node)
         _replace(tree, node, list(_changes(node))[self.number][1])
         return ast.fix_missing_locations(tree)
+
+
+def module_name(mutant: Mutant) -> str:
+    """The name under which a mutant's module is imported."""
+    return ".".join(Path(mutant.path).with_suffix("").parts).removesuffix(".__init__")
 
 
 def mutants(path: Path) -> list[Mutant]:
@@ -53,7 +61,7 @@ def mutants(path: Path) -> list[Mutant]:
 
 
 def _left_out(tree: ast.Module, functions: dict[int, tuple[str, ...]]) -> set[int]:
-    """Nodes whose change says nothing: docstrings, annotations, types, imports and assertions."""
+    """Nodes whose change says nothing: docstrings, types, imports, assertions, what only makes it fast."""
     out: set[int] = set()
 
     def drop(node: ast.AST | None) -> None:
@@ -71,16 +79,27 @@ def _left_out(tree: ast.Module, functions: dict[int, tuple[str, ...]]) -> set[in
                     for argument in ast.walk(node.args):
                         if isinstance(argument, ast.arg):
                             drop(argument.annotation)
-            case ast.AnnAssign():
-                if id(node) in functions or isinstance(node.annotation, ast.Name):
-                    drop(node.annotation)
+            case ast.AnnAssign(annotation=annotation):
+                # In a class, the calls in `Annotated[int, Whole(1)]` say what an option accepts.
+                calls = () if id(node) in functions else _calls(annotation)
+                out |= {id(inner) for inner in ast.walk(annotation)} - {id(inner) for inner in calls}
+                if isinstance(annotation, ast.Name) and annotation.id == "TypeAlias":
+                    drop(node)
             case ast.Import() | ast.ImportFrom() | ast.Assert():
                 drop(node)
             case ast.If(test=ast.Name(id="TYPE_CHECKING")):
                 drop(node)
             case ast.Assign(targets=[ast.Name(id="__all__" | "example" | "formula")]):
                 drop(node)
+            case ast.keyword(arg="strict" | "slots"):  # lists of one length; room and speed
+                drop(node)
     return out
+
+
+def _calls(annotation: ast.expr) -> list[ast.AST]:
+    """The nodes of the calls in an annotation."""
+    calls = [node for node in ast.walk(annotation) if isinstance(node, ast.Call)]
+    return [node for call in calls for node in ast.walk(call)]
 
 
 def _functions(tree: ast.Module) -> dict[int, tuple[str, ...]]:
@@ -123,7 +142,7 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
             yield _said(node, more := ast.Constant(value + 1)), more
         case ast.Constant(value=str() as value) if value:
             yield _said(node, word := ast.Constant(f"XX{value}")), word
-        case ast.Return(value=value) if value is not None and not _is_none(value):
+        case ast.Return(value=value) if value is not None and not _is_nothing(value):
             yield f"return {ast.unparse(value)[:60]} → return None", ast.Return(ast.Constant(None))
         case ast.Expr(value=ast.Call()) | ast.AugAssign():
             yield f"{ast.unparse(node)[:60]} → nothing", ast.Pass()
@@ -133,8 +152,9 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
             yield "break → continue", ast.Continue()
 
 
-def _is_none(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is None
+def _is_nothing(node: ast.expr) -> bool:
+    """Whether a function gives `None`, or says no, for which `None` is as good."""
+    return isinstance(node, ast.Constant) and (node.value is None or node.value is False)
 
 
 def _said(before: ast.AST, after: ast.AST) -> str:

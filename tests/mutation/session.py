@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import resource
 import sys
 import time
 from collections import defaultdict
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from types import CodeType, FunctionType
 from typing import Any
@@ -15,30 +13,24 @@ from typing import Any
 import coverage
 import pytest
 
-from .mutants import Mutant
+from .child import in_a_child
+from .mutants import Mutant, module_name
 
 #: A test that takes longer is left out; and so many seconds of tests are run for one mutant.
 LONGEST, ENOUGH = 3.0, 30.0
 
 
-@dataclass
-class Outcome:
-    """What became of the mutants of a module."""
-
-    killed: int = 0
-    survived: list[Mutant] = field(default_factory=list)
-
-
 class Mutation:
     """The plug-in: it replaces the loop in which pytest runs its tests."""
 
-    def __init__(self, chosen: list[Mutant], say: Any) -> None:
+    def __init__(self, chosen: list[Mutant], files: list[Path], say: Callable[[str], None]) -> None:
         self.chosen, self.say = chosen, say
         self.failed = False
-        self.outcomes: dict[str, Outcome] = {mutant.path: Outcome() for mutant in chosen}
-        files = [str(Path(path).resolve()) for path in self.outcomes]
+        #: What became of each mutant: whether it was noticed.
+        self.noticed: dict[Mutant, bool] = {}
         # Started before the modules are imported, so that what runs then counts, too.
-        self.coverage = coverage.Coverage(data_file=None, include=files, branch=True, config_file=False)
+        include = [str(path.resolve()) for path in files]
+        self.coverage = coverage.Coverage(data_file=None, include=include, branch=True, config_file=False)
         self.coverage.exclude("if TYPE_CHECKING:|raise AssertionError|raise NotImplementedError")
         self.coverage.start()
 
@@ -49,13 +41,10 @@ class Mutation:
         self.say(f"{len(seconds)} tests in {time.monotonic() - began:.0f} s")
         self.coverage.report(file=sys.__stderr__, show_missing=True, skip_covered=True)
         for mutant in self.chosen:
-            outcome = self.outcomes[mutant.path]
-            tests = reached[str(Path(mutant.path).resolve()), mutant.line]
-            if tests and self._notice(mutant, _fastest(tests, seconds)):
-                outcome.killed += 1
-                continue
-            outcome.survived.append(mutant)
-            self.say(f"{'survived' if tests else 'unreached'} {mutant.path}:{mutant.line}: {mutant.change}")
+            tests = _fastest(reached[str(Path(mutant.path).resolve()), mutant.line], seconds)
+            self.noticed[mutant] = bool(tests) and self._notice(mutant, tests)
+            if not self.noticed[mutant]:
+                self.say(f"{'survived' if tests else 'unreached'} {mutant}")
         self.say(f"{len(self.chosen)} mutants, {time.monotonic() - began:.0f} s in all")
         return True
 
@@ -70,20 +59,12 @@ class Mutation:
 
     def _notice(self, mutant: Mutant, tests: list[Any]) -> bool:
         """Whether a test fails, or does not end, with the change made in a child of this process."""
-        child = os.fork()
-        if child == 0:
-            try:
-                resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
-                resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-                nothing = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(nothing, 1)
-                os.dup2(nothing, 2)
-                make(mutant)
-                os._exit(0 if all(map(self._passes, tests)) else 1)
-            except BaseException:
-                os._exit(2)
-        _, status = os.waitpid(child, 0)
-        return status != 0
+
+        def pass_all() -> bool:
+            make(mutant)
+            return all(map(self._passes, tests))
+
+        return not in_a_child(pass_all, 2 * int(ENOUGH))
 
     def _map(self, session: pytest.Session) -> tuple[dict[tuple[str, int], list[Any]], dict[Any, float]]:
         """For each line of the modules the tests that reach it; and how long each test takes."""
@@ -118,8 +99,7 @@ def _fastest(tests: list[Any], seconds: dict[Any, float]) -> list[Any]:
 
 def make(mutant: Mutant) -> None:
     """Give the mutant's function its other code, in this process."""
-    name = ".".join(Path(mutant.path).with_suffix("").parts)
-    module = sys.modules[name.removesuffix(".__init__")]
+    module = sys.modules[module_name(mutant)]
     code = compile(mutant.tree(), mutant.path, "exec", dont_inherit=True)
     for part in mutant.function:
         code = next(c for c in code.co_consts if isinstance(c, CodeType) and c.co_name == part)

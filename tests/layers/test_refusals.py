@@ -1,0 +1,79 @@
+"""What a refusal says is true: its kind is explained, its options are there, its remedies are of use."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fuzz.layers import accepts, draw_case
+
+import specgen
+from specgen.layers import registry
+from specgen.layers.base import Layer, Refusal
+from specgen.layers.fields import WrongOptions
+from specgen.shape import Shape
+
+EXPLAINED = {path.stem for path in (Path(specgen.__file__).parent / "explanations").glob("*.md")}
+
+
+def refusals(count: int) -> list[tuple[Layer, Shape, Refusal]]:
+    """Layers that refuse what arrives, drawn at random."""
+    chance = random.Random(0)
+    found = []
+    while len(found) < count:
+        layer, x = draw_case(chance)
+        try:
+            layer.infer(x)
+        except Refusal as refusal:
+            found.append((layer, x, refusal))
+    return found
+
+
+def test_every_refusal_is_of_a_kind_that_is_explained_and_at_an_option_that_there_is() -> None:
+    for layer, _, refusal in refusals(600):
+        assert refusal.code in EXPLAINED, f"{layer!r}: {refusal.code}"
+        assert refusal.at is None or refusal.at in layer.options, f"{layer!r}: {refusal.at}"
+        assert refusal.title and refusal.title == refusal.title.strip(), repr(layer)
+
+
+def test_remedies_are_options_of_the_layer_and_most_are_taken() -> None:
+    tried, taken = 0, 0
+    for layer, x, refusal in refusals(600):
+        for remedy in refusal.remedies:
+            assert set(remedy) <= set(layer.options), f"{layer!r}: {remedy}"
+            tried += 1
+            try:
+                layer.with_options(**remedy).infer(x)
+            except (Refusal, WrongOptions):
+                continue
+            taken += 1
+    assert taken > tried // 2
+
+
+def _with(kind: type[Layer], name: str, value: Any) -> Layer:
+    """A layer with one option, and 1 for what it has to be given."""
+    return kind(**{other: 1 for other, option in kind.options.items() if option.required} | {name: value})
+
+
+PER_AXIS = [
+    (kind, name)
+    for kind in registry.layers()
+    for name, option in kind.options.items()
+    if accepts(option.kind, (1, 1, 1))
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), PER_AXIS, ids=lambda part: getattr(part, "word", part))
+def test_one_number_an_axis_is_as_many_numbers_as_there_are_axes(kind: type[Layer], name: str) -> None:
+    with pytest.raises(Refusal) as caught:
+        _with(kind, name, (1, 1, 1)).infer(Shape(4, (8, 8)))
+    assert (caught.value.code, caught.value.at) == ("wrong-axes", name)
+    assert f"`{name}` has 3 numbers" in caught.value.title
+
+
+def test_all_that_slide_have_such_options() -> None:
+    found = {(kind.word, name) for kind, name in PER_AXIS}
+    assert {(kind, "kernel_size") for kind in ("conv", "dwconv", "deconv", "maxpool", "avgpool")} <= found
+    assert {("adaptive_maxpool", "output_size"), ("upsample", "scale_factor"), ("pad", "padding")} <= found
