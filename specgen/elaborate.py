@@ -355,7 +355,7 @@ class _Elaborator(Placing):
                     refusal.title,
                     statement.span,
                     refusal.label,
-                    remedies.more_channels(kind, arrived, len(statement.branches), statement.span),
+                    remedies.more_channels(arrived, len(statement.branches), statement.span),
                     also=hints.last_change(self.placed()),
                 )
             arrived = fitting

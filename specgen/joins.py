@@ -27,7 +27,7 @@ def share(kind: JoinKind, x: Shape, branches: int) -> Shape:
     if x.channels % branches:
         raise Refusal(
             "groups-do-not-divide",
-            f"{x.channels} channels cannot be split into {branches} equal shares",
+            f"{x.channels} channel{'s' * (x.channels != 1)} cannot be split into {branches} equal shares",
             f"{int(x.channels)} / {branches} is not whole",
         )
     return x.replace(channels=x.channels // branches)

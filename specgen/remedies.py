@@ -12,7 +12,6 @@ from specgen import options, syntax
 from specgen.attempts import Change, Remedy
 from specgen.draft import Draft, DraftLayer, DraftParallel, along
 from specgen.expressions import describe
-from specgen.joins import JoinKind, share
 from specgen.layers import registry
 from specgen.layers.base import Layer, Refusal, inferred, nearest_multiples
 from specgen.layers.fields import WrongOptions
@@ -98,15 +97,11 @@ def in_front(
     yield Remedy(f"in front of the `{word}` in line {number} it fits", Change(behind[0].span, moved=line))
 
 
-def more_channels(kind: JoinKind, arrived: Shape, branches: int, span: Span) -> Iterator[Remedy]:
+def more_channels(arrived: Shape, branches: int, span: Span) -> Iterator[Remedy]:
     """How many channels would fall into equal shares."""
     for channels in nearest_multiples(int(arrived.channels), branches):
-        try:
-            if channels:
-                share(kind, arrived.replace(channels=channels), branches)
-                yield _arriving(channels, Change(span))
-        except Refusal:
-            continue
+        if channels:
+            yield _arriving(channels, Change(span))
 
 
 def equalised(
@@ -240,10 +235,7 @@ def projection(arrived: Shape, output: Shape) -> str:
         return ""
     sizes = zip(arrived.spatial, output.spatial, strict=True)
     stride: Any = collapse(tuple(-(-int(size) // int(out)) for size, out in sizes))
-    try:
-        made = conv(out_channels=int(output.channels), kernel_size=1, stride=stride).infer(arrived)
-    except Refusal:
-        return ""
+    made = conv(out_channels=int(output.channels), kernel_size=1, stride=stride).infer(arrived)
     if made.sizes != output.sizes:
         return ""
     step = "" if stride == 1 else f" s={describe(stride)}"

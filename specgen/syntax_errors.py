@@ -121,10 +121,8 @@ def explain(source: Source, found: Token, accepts: Collection[str], tokens: Sequ
 
 
 def _index(found: Token, tokens: Sequence[Token]) -> int:
-    for index, token in enumerate(tokens):
-        if token.start_pos == found.start_pos and token.type == found.type:
-            return index
-    return len(tokens)
+    place = (found.start_pos, found.type)
+    return next(index for index, token in enumerate(tokens) if (token.start_pos, token.type) == place)
 
 
 def _bracket(here: Here) -> SpecError | None:

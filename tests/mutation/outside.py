@@ -19,7 +19,7 @@ from .child import in_a_child
 from .mutants import Mutant, module_name
 
 #: So many seconds of tests are run for one change.
-ENOUGH = 240
+ENOUGH = 120
 
 #: What specgen imports, and takes long to.
 _IMPORTED = ("click", "jinja2", "lark", "numpy", "pydantic", "safetensors.torch", "torch")
