@@ -197,10 +197,10 @@ class Evaluator:
             raise Wrong("unknown-function", f"there is no function `{name}`", call.function.span)
         least, most, function = FUNCTIONS[name]
         if not least <= len(call.arguments) <= (most or len(call.arguments)):
-            wanted = f"{least}" if most == least else f"{least} or more"
+            wanted = "one number" if most == 1 else f"{least}{' or more' * (most is None)} numbers"
             raise Wrong(
                 "wrong-arguments",
-                f"`{name}` takes {wanted} numbers",
+                f"`{name}` takes {wanted}",
                 call.span,
                 f"{len(call.arguments)} given",
             )

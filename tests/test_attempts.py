@@ -58,6 +58,17 @@ HELP: dict[str, tuple[str, ...]] = {
         "give the shortcut a projection: `} else { conv 16 k=1 s=2 linear }`",
     ),
     "input 8x32x32\nresidual { conv 16 }\nexpect 8x32x32": ("with `conv 8` in line 2 it fits",),
+    "input 16\nadd { linear 8 | linear 4 }": ("with `linear 8` for `linear 4` in line 2 it fits",),
+    "input 4x10x10\nresidual { conv 4 k=4 }": ("with `k=5` in line 2 it fits",),
+    "input 4x10x10\ncat { M k=3 s=1 | id }": ("with `p=1` in line 2 it fits",),
+    "input 4x10x10\nadd { deconv 4 k=3 s=2 p=1 | upsample 2 }": ("with `op=1` in line 2 it fits",),
+    "input 4x10x10\ncat { conv 4 s=2 | M k=3 s=5 }": ("with `s=5` on `conv 4 s=2` in line 2 it fits",),
+    "input 4x10x10\ncat { conv 4 s=3 p=0 | conv 4 s=3 }": (
+        "with `p=half` on `conv 4 s=3 p=0` in line 2 it fits",
+    ),
+    "input 4x10x10\ncat { conv 4 s=2 | id }": ("with `s=1` in line 2 it fits",),
+    "input 16x7x7\nconv 30 g=4 bn": ("with `g=2` it fits", "with `conv 28` it fits"),
+    "input 16\nfc 8 gn=3": ("with `gn=2` it fits", "with 9 channels arriving it fits"),
     # what is expected
     "input 3x32x32\nconv 8\nexpect 16x32x32\nconv 8 g=3": (
         "with `conv 16` in line 2 it fits; the next error is in line 4",

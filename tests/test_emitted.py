@@ -10,6 +10,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -210,6 +211,35 @@ def test_both_compile_export_trace_copy_and_pickle(name: str, load_module: Any) 
             assert torch.equal(torch.compile(model, fullgraph=True, backend="eager")(x), wanted)
         assert_equal_states(copy.deepcopy(model), model)
         assert_equal_states(pickle.loads(pickle.dumps(model)), model)
+
+
+# --- two uses of a block -----------------------------------------------------------------------------
+
+#: A block whose cases depend on a number, a flag and a word, in every form that a condition has.
+CASES = """
+block b(n, wide=false, kind=relu) {
+  if n == 1 { conv 4 k=1 }
+  else if n + 1 < 4 and not wide { conv 4 k=1 g=n }
+  else if wide or n > 4 { ln }
+  else { conv 4 }
+  if n >= 2 and 12 / (n - 1) > 3 { residual when n <= 3 { conv 4 k=1 linear } }
+  if not (n != 5) or true and wide { repeat n { conv 4 k=1 bn } }
+  if kind == gelu { gelu } else if 2*n == 4 { tanh }
+  residual when n != 3 { conv 4 linear }
+}
+"""
+USES = ["1", "2", "3", "5", "2 wide=true", "5 wide=true", "3 kind=gelu"]
+
+
+@pytest.mark.parametrize(("first", "second"), list(product(USES, USES)))
+def test_two_uses_of_a_block_with_conditions(first: str, second: str, load_module: Any) -> None:
+    """Whether they share a class or not, each has the layers of its own cases."""
+    text = f"input 4x5x5\n{CASES}cat {{ b {first} | b {second} }}"
+    network = specgen.compile(text=text)
+    x = sample(network)
+    one, other = built(network), emitted(network, load_module)
+    assert_equal_states(one, other)
+    assert torch.equal(one(x), other(x))
 
 
 # --- params ------------------------------------------------------------------------------------------

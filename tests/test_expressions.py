@@ -118,6 +118,9 @@ def test_what_has_no_value(text: str, code: str | None) -> None:
     assert [one.code for one in caught.value.diagnostics] == [code]
 
 
+TAKES = {(1, 1): "one number", (2, 2): "2 numbers", (2, None): "2 or more numbers"}
+
+
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_how_many_numbers_a_function_takes(name: str) -> None:
     least, most, _ = FUNCTIONS[name]
@@ -128,8 +131,7 @@ def test_how_many_numbers_a_function_takes(name: str) -> None:
         else:
             with pytest.raises(specgen.SpecError) as caught:
                 as_value(text)
-            wanted = f"`{name}` takes {least}{'' if most == least else ' or more'} numbers"
-            assert wanted in str(caught.value)
+            assert f"`{name}` takes {TAKES[least, most]}" in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import keyword
 
 import pytest
 
+import specgen
 from specgen.names import CALLED_NAMES, FILE_NAMES, MODULE_ATTRIBUTES, class_name, objection
 
 
@@ -57,3 +58,48 @@ def test_other_names_are_free(name: str) -> None:
 def test_class_names(text: str, name: str) -> None:
     assert class_name(text) == name
     assert objection(name) is objection(name, local=True) is None
+
+
+#: Every place where an expression stands, as `HERE`.
+PLACES = [
+    "param a = HERE",
+    "let a = 2 * HERE",
+    "conv HERE",
+    "conv 8 k=HERE",
+    "conv 8 k=(3, HERE)",
+    "conv 8 drop=HERE",
+    "default conv k=HERE",
+    "repeat HERE { relu }",
+    "repeat 2 { conv HERE }",
+    "repeat 2 as i { conv i + HERE }",
+    "if HERE == 1 { relu }",
+    "if 1 == 1 { relu } else if HERE == 1 { relu }",
+    "if 1 == 1 { relu } else { conv HERE }",
+    "if 1 == 2 { conv HERE }",
+    "if not (1 == HERE) { relu }",
+    "residual when HERE == 1 { relu }",
+    "residual { conv HERE }",
+    "residual { conv 8 } else { conv HERE }",
+    "add { relu | conv HERE }",
+    "group: { conv HERE }",
+    "expect (3, HERE, 8)",
+    "init conv normal std=HERE",
+    "block b(c=HERE) { conv c }",
+    "block b(c) { conv c + HERE }",
+    "block b(c) { conv c }\nb HERE",
+    "block b(c) { conv c }\nb c=HERE",
+    "variant Small a=HERE\nparam a = 1",
+]
+
+
+@pytest.mark.parametrize("text", PLACES)
+def test_a_name_that_is_not_known_is_found_wherever_it_stands(text: str) -> None:
+    """Also where the program does not come by."""
+    spec = f"input 3x8x8\n{text}\n"
+    with pytest.raises(specgen.SpecError) as caught:
+        specgen.compile(text=spec.replace("HERE", "max(nothing, 1)"))
+    found = caught.value.diagnostics[0]
+    assert found.code == "unknown-name"
+    assert found.source is not None and found.place == found.source.position(
+        found.source.text.index("nothing")
+    )
