@@ -37,6 +37,12 @@ HELP: dict[str, tuple[str, ...]] = {
     "input 7x8x8\nsplit { conv 4 | id }\nexpect 5x8x8": (
         "with 6 channels arriving it fits; the next error is in line 3",
     ),
+    # with 8 channels arriving the second use fits, and the third one not: no other number is tried there
+    "input 9x4x4\nblock b(g) { shuffle g }\nb 3; b 2; b 3": ("with `shuffle 3` it fits",),
+    "input 9x4x4\nblock b(g) { shuffle g }\nb 2\nconv 7 k=1\nb 2": (
+        "with `shuffle 3` it fits; the next error is in line 2",
+        "with 8 channels arriving it fits; the next error is in line 2",
+    ),
     # turns
     "input 3x32x32\nrepeat 6 { conv 8; M }\nexpect 8x1x1": ("with `repeat 5` it fits",),
     "input 3x32x32\nrepeat 6 { conv 8; M }\nconv 8 k=3 p=0": (
@@ -63,9 +69,7 @@ HELP: dict[str, tuple[str, ...]] = {
     "input 4x10x10\ncat { M k=3 s=1 | id }": ("with `p=1` in line 2 it fits",),
     "input 4x10x10\nadd { deconv 4 k=3 s=2 p=1 | upsample 2 }": ("with `op=1` in line 2 it fits",),
     "input 4x10x10\ncat { conv 4 s=2 | M k=3 s=5 }": ("with `s=5` on `conv 4 s=2` in line 2 it fits",),
-    "input 4x10x10\ncat { conv 4 s=3 p=0 | conv 4 s=3 }": (
-        "with `p=half` on `conv 4 s=3 p=0` in line 2 it fits",
-    ),
+    "input 4x10x10\ncat { conv 4 s=3 p=0 | conv 4 s=3 }": ("with `s=4` on `conv 4 s=3` in line 2 it fits",),
     "input 4x10x10\ncat { conv 4 s=2 | id }": ("with `s=1` in line 2 it fits",),
     "input 16x7x7\nconv 30 g=4 bn": ("with `g=2` it fits", "with `conv 28` it fits"),
     "input 16\nfc 8 gn=3": ("with `gn=2` it fits", "with 9 channels arriving it fits"),

@@ -129,3 +129,10 @@ def test_what_a_block_adds_does_not_come_out() -> None:
 def test_defaults_of_arguments_are_worked_out_at_each_use() -> None:
     text = "block b(c=in*2, d=c) { conv c linear; conv d linear }\nb; b; b 4; b d=1"
     assert [layer.output.channels for layer in network(text).layers] == [6, 6, 12, 12, 4, 4, 8, 1]
+
+
+def test_a_labelled_residual_without_its_shortcut_is_a_group() -> None:
+    text = "input 4x8x8\nx: residual when 1 == {} {{ conv 4 k=1 linear }}\n"
+    with_one, without = (specgen.compile(text=text.format(number)) for number in (1, 2))
+    assert [row.name for row in with_one.layers] == ["x.conv1"]
+    assert [row.name for row in without.layers] == ["x.0"]
