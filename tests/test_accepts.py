@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
@@ -246,6 +246,54 @@ def test_a_layer_of_ones_own_is_asked() -> None:
         assert list(differences(network, 90)) == []
     finally:
         unregister_layer(Fold)
+
+
+#: Which sizes a layer takes, and what is said where the network was built for 29.
+PICKY: dict[str, tuple[Callable[[int], bool], str]] = {
+    "prime": (
+        lambda n: n > 1 and all(n % d for d in range(2, n)),
+        "exactly 29, because of `picky` in line 2",
+    ),
+    "a few around": (
+        lambda n: n in (3, 27, 28, 29, 30, 33, 61),
+        "L from 27 to 30, because of `picky` in line 2",
+    ),
+    "all but one above": (lambda n: n != 40, "L from 1 to 39, because of `picky` in line 2"),
+    "from some size on": (lambda n: n >= 7, "any L ≥ 7"),
+    "up to some size": (lambda n: n <= 1000, "L from 1 to 1000, because of `picky` in line 2"),
+    "a remainder": (lambda n: n % 3 == 2, "L of the form 3·k + 2"),
+    "two remainders": (lambda n: n % 5 in (1, 4), "L of the form 5·k + 1 or 5·k + 4"),
+    "multiples and one": (lambda n: n % 29 == 0, "L multiples of 29"),
+    "nothing else": (lambda n: n == 29, "exactly 29, because of `picky` in line 2"),
+}
+
+
+@pytest.mark.parametrize("name", PICKY)
+def test_odd_sets_of_sizes(name: str) -> None:
+    """What is said is accepted, and holds the built size."""
+    takes, said = PICKY[name]
+
+    class Picky(Layer):
+        """Takes some sizes."""
+
+        word = "picky"
+
+        def infer(self, x: Shape) -> Shape:
+            if not takes(x.spatial[0]):
+                raise Refusal("odd", "not this size")
+            return x
+
+        def call(self, x: Shape) -> Call:
+            return Call("Identity")
+
+    register_layer(Picky)
+    try:
+        accepts = specgen.compile(text="input 3x29\npicky\n").accepts
+    finally:
+        unregister_layer(Picky)
+    assert Shape(3, (29,)) in accepts
+    assert all(takes(size) for size in range(1, 2000) if Shape(3, (size,)) in accepts)
+    assert str(accepts) == said
 
 
 def test_sides_that_go_together() -> None:
