@@ -12,17 +12,28 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from specgen.source import Span
+
 #: The type of the token that ends every text.
 END = "$END"
 
 
 class Token(NamedTuple):
-    """A word, number or sign of a text, and where it stands: `start_pos` is in it, `end_pos` is not."""
+    """A word, number or sign of a text, and where it stands."""
 
     type: str
     value: str
-    start_pos: int
-    end_pos: int
+    span: Span
+
+    @property
+    def start_pos(self) -> int:
+        """The offset of its first character."""
+        return self.span.start
+
+    @property
+    def end_pos(self) -> int:
+        """The offset behind its last character."""
+        return self.span.end
 
 
 class UnexpectedCharacters(Exception):  # noqa: N818 (what is in the text, not a failure of the program)
@@ -75,37 +86,52 @@ class Tables:
     def _matcher(self) -> re.Pattern[str]:
         return re.compile(self.pattern)
 
+    @cached_property
+    def _goes_on(self) -> dict[tuple[int, str, str], int]:
+        """What `_state_behind` has answered so far."""
+        return {}
+
     def tokens(self, text: str) -> Iterator[Token]:
         """The tokens of a text; raises `UnexpectedCharacters`."""
-        match, keywords, ignored = self._matcher.match, self.keywords, self.ignored
-        offset, end = 0, len(text)
-        while offset < end:
-            found = match(text, offset)
-            if found is None:
-                raise UnexpectedCharacters(offset)
-            kind, value = found.lastgroup or "", found[0]
+        keywords, ignored = self.keywords, self.ignored
+        offset = 0
+        for found in self._matcher.finditer(text):
+            start, end = found.span()
+            if start != offset:
+                break
+            kind = found.lastgroup or ""
             if kind not in ignored:
-                yield Token(keywords.get(value, kind), value, offset, found.end())
-            offset = found.end()
+                value = found[0]
+                yield Token(keywords.get(value, kind), value, Span(start, end))
+            offset = end
+        if offset != len(text):
+            raise UnexpectedCharacters(offset)
 
     def parse(self, tokens: Iterable[Token], start: str, methods: Mapping[str, Callable[..., Any]]) -> Any:
         """The node of the whole text, the last token being `END`; raises `UnexpectedToken`."""
         first, last = self.starts[start]
         states = [first]
         nodes: list[Any] = []
-        table, rules = self.states, self.rules
+        table, rules, goes_on = self.states, self.rules, self._goes_on
         for token in tokens:
             kind = token.type
             while (action := table[states[-1]].get(kind)) is not None and action < 0:
                 symbol, method, size, keep = rules[~action]
-                children = nodes[len(nodes) - size :]
-                del states[len(states) - size :], nodes[len(nodes) - size :]
+                if size:
+                    children = nodes[-size:]
+                    del states[-size:], nodes[-size:]
+                else:
+                    children = []
                 if method == "":
                     nodes += children
                 else:
                     kept = _kept(children, keep)
                     nodes.append(kept if method is None else methods[method](kept))
-                states.append(table[states[-1]][symbol])
+                step = states[-1], symbol, kind
+                state = goes_on.get(step)
+                if state is None:
+                    state = goes_on[step] = self._state_behind(*step)
+                states.append(state)
             if action is None:
                 raise UnexpectedToken(token, self._accepted(states))
             states.append(action)
@@ -113,6 +139,19 @@ class Tables:
         if states[-1] != last:
             raise ValueError("the last token has to be the end")
         return nodes[0]
+
+    def _state_behind(self, state: int, symbol: str, kind: str) -> int:
+        """Where a symbol leads that was made in a state, and the reductions behind it that change no node.
+
+        A number in front of a line end is an atom, a term, a sum, …: seven reductions that do nothing but
+        give it other names, and always the same ones in front of the same kind of token.
+        """
+        while True:
+            made = self.states[state][symbol]
+            action = self.states[made].get(kind)
+            if action is None or action >= 0 or self.rules[~action][1:3] != ("", 1):
+                return made
+            symbol = self.rules[~action].symbol
 
     def _accepted(self, states: list[int]) -> frozenset[str]:
         """The types of token that may follow."""

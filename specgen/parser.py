@@ -39,7 +39,7 @@ def _parse(source: Source, limits: Limits, start: str) -> Any:
 
         raise unexpected_text(source, error.offset) from None
     tokens = _filter(source, raw, limits)
-    ended = [*tokens, Token(END, "", len(source.text), len(source.text))]
+    ended = [*tokens, Token(END, "", Span(len(source.text), len(source.text)))]
     try:
         return _tables().parse(ended, start, _METHODS)
     except UnexpectedToken as error:
@@ -85,7 +85,7 @@ def _filter(source: Source, tokens: list[Token], limits: Limits) -> list[Token]:
     if len(tokens) > limits.tokens:
         place = tokens[limits.tokens]
         title = f"the source has more than {limits.tokens:,} words"
-        _refuse(source, "too-large", title, _span(place), "the limit is reached here")
+        _refuse(source, "too-large", title, place.span, "the limit is reached here")
     kept: list[Token] = []
     pending: Token | None = None
     open_brackets: list[str] = []
@@ -105,7 +105,7 @@ def _filter(source: Source, tokens: list[Token], limits: Limits) -> list[Token]:
             open_brackets.append(kind)
             if len(open_brackets) > limits.depth:
                 title = f"braces and parentheses are nested more than {limits.depth} deep"
-                _refuse(source, "too-deep", title, _span(token))
+                _refuse(source, "too-deep", title, token.span)
             if kind == "LPAREN" and kept and kept[-1].type == "NAME" and kept[-1].end_pos == token.start_pos:
                 kept[-1] = kept[-1]._replace(type="CALLED")
         elif kind in ("RBRACE", "RPAREN") and open_brackets:
@@ -134,11 +134,8 @@ def _description(text: str) -> str:
 
 def _span(*children: Any) -> Span:
     """From the first to the last child that has a place."""
-    places = [child for child in children if child is not None and child != ()]
-    first, last = places[0], places[-1]
-    start = first.start_pos if isinstance(first, Token) else first.span.start
-    end = last.end_pos if isinstance(last, Token) else last.span.end
-    return Span(start, end)
+    present = [child for child in children if child]
+    return Span(present[0].span.start, present[-1].span.end)
 
 
 class _Mistake(Exception):  # noqa: N818 (the user's, not the program's)
@@ -269,8 +266,8 @@ class _Builder:
         token = children[0]
         if len(token.value) > LONGEST_NAME:
             label = f"{len(token.value)} characters: the limit is {LONGEST_NAME}"
-            raise _Mistake("name-too-long", "name is too long", _span(token), label)
-        return syntax.Name(token.value, _span(token))
+            raise _Mistake("name-too-long", "name is too long", token.span, label)
+        return syntax.Name(token.value, token.span)
 
     called = name
 
@@ -279,26 +276,25 @@ class _Builder:
         text = token.value
         if len(text) > LONGEST_NUMBER:
             label = f"{len(text)} characters: the limit is {LONGEST_NUMBER}"
-            raise _Mistake("number-too-large", "number is too long", _span(token), label)
+            raise _Mistake("number-too-large", "number is too long", token.span, label)
         value: int | float = int(text) if text.isdigit() else float(text)
         if value in (float("inf"),):
-            raise _Mistake("number-too-large", "number is too large", _span(token), "this overflows")
-        return syntax.Number(value, _span(token))
+            raise _Mistake("number-too-large", "number is too large", token.span, "this overflows")
+        return syntax.Number(value, token.span)
 
     def sizes(self, children: list[Any]) -> syntax.TupleOf:
         token = children[0]
         items, start = [], token.start_pos
         for digits in token.value.split("x"):
-            part = Token("NUMBER", digits, start, start + len(digits))
-            items.append(self.number([part]))
+            items.append(self.number([Token("NUMBER", digits, Span(start, start + len(digits)))]))
             start += len(digits) + 1
-        return syntax.TupleOf(tuple(items), _span(token))
+        return syntax.TupleOf(tuple(items), token.span)
 
     def boolean(self, children: list[Any]) -> syntax.Number:
-        return syntax.Number(children[0].type == "TRUE", _span(children[0]))
+        return syntax.Number(children[0].type == "TRUE", children[0].span)
 
     def channels(self, children: list[Any]) -> syntax.Channels:
-        return syntax.Channels(_span(children[0]))
+        return syntax.Channels(children[0].span)
 
     def chain(self, children: list[Any]) -> syntax.Chain:
         operators = [child.value for child in children[1::2]]

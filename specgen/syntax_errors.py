@@ -115,7 +115,7 @@ def explain(source: Source, found: Token, accepts: Collection[str], tokens: Sequ
     labels = [Label(mistake.at or _place(source, found), mistake.label)]
     if here.opened is not None:
         labels.append(
-            Label(_span(here.opened), f"inside this `{_BRACKETS[here.opened.type][0]}`", primary=False)
+            Label(here.opened.span, f"inside this `{_BRACKETS[here.opened.type][0]}`", primary=False)
         )
     return error(source, mistake.title, *labels, help_=(help_,) if help_ else ())
 
@@ -130,7 +130,7 @@ def _bracket(here: Here) -> SpecError | None:
     source, found, opened = here.source, here.found, here.opened
     if opened is not None and found.type == "$END":
         sign, closing = _BRACKETS[opened.type]
-        labels = [Label(_span(opened), f"this `{sign}` is still open at the end")]
+        labels = [Label(opened.span, f"this `{sign}` is still open at the end")]
         labels += _misplaced(source, here.before)
         return error(source, f"`{sign}` is never closed", *labels, help_=(f"add the missing `{closing}`",))
     if found.type in ("RBRACE", "RPAREN") and (opened is None or _BRACKETS[opened.type][1] != found.value):
@@ -138,12 +138,12 @@ def _bracket(here: Here) -> SpecError | None:
         if opened is None:
             return error(source, f"`{found.value}` closes nothing", Label(place, "nothing is open here"))
         sign, closing = _BRACKETS[opened.type]
-        also = Label(_span(opened), "this is what is open", primary=False)
+        also = Label(opened.span, "this is what is open", primary=False)
         label = f"`{closing}` has to come first"
         return error(source, f"`{found.value}` does not close `{sign}`", Label(place, label), also)
     last = here.last
     if opened is not None and opened.type == "LPAREN" and last and "\n" in _between(source, last, found):
-        also = Label(_span(opened), "this is what is open", primary=False)
+        also = Label(opened.span, "this is what is open", primary=False)
         return error(source, "`(` is not closed", Label(_place(source, found), "`)` has to come first"), also)
     return None
 
@@ -215,7 +215,7 @@ def _colon(here: Here) -> Mistake:
             help_ = f"leave out the `:`, or choose another name: `{word}1: …`"
         else:
             help_ = f"write it without the `:`: `{example}`"
-        return Mistake(f"`{word}` is a keyword", "so it cannot be a label", help_, _span(last))
+        return Mistake(f"`{word}` is a keyword", "so it cannot be a label", help_, last.span)
     if here.in_statement("NAME", "CALLED") and here.statement is not None:
         construct = _ELSEWHERE.get(here.statement.value.casefold())
         if construct and last is not here.statement:
@@ -568,7 +568,7 @@ def _no_construct(here: Here) -> SpecError:
         label, help_ = "a group's name has a colon", f"write `{word.value}: {{` for a named group"
     else:
         label, help_ = "a layer or a block has no body", "end its line first, or remove the `{`"
-    return error(here.source, title, Label(_span(word), label), help_=(help_,))
+    return error(here.source, title, Label(word.span, label), help_=(help_,))
 
 
 def _misplaced(source: Source, tokens: Sequence[Token]) -> list[Label]:
@@ -585,7 +585,7 @@ def _misplaced(source: Source, tokens: Sequence[Token]) -> list[Label]:
             )
             if opened != closed and column == indent + 1 and before != indent:
                 label = f"this one closes the `{{` of line {opened}, which is indented otherwise"
-                return [Label(_span(token), label, primary=False)]
+                return [Label(token.span, label, primary=False)]
     return []
 
 
@@ -638,10 +638,6 @@ def _describe(token: Token) -> str:
 
 def _place(source: Source, token: Token) -> Span:
     if token.type != "$END":
-        return _span(token)
+        return token.span
     end = len(source.text.rstrip())
     return Span(end, end + 1)
-
-
-def _span(token: Token) -> Span:
-    return Span(token.start_pos, token.end_pos)

@@ -16,7 +16,7 @@ from specgen import parser, tables
 from specgen.lalr import END, Token, UnexpectedToken
 from specgen.limits import DEFAULT_LIMITS
 from specgen.resources import names, read
-from specgen.source import Source, decode
+from specgen.source import Source, Span, decode
 
 HERE = Path(__file__).parent
 GRAMMAR = read("grammars", "spec.lark")
@@ -49,7 +49,7 @@ def _lark_tokens(text: str) -> list[LarkToken]:
 @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
 def test_tokens_are_those_of_lark(text: str) -> None:
     ours = [tuple(token) for token in parser._tables().tokens(text)]
-    assert ours == [(t.type, t.value, t.start_pos, t.end_pos) for t in _lark_tokens(text)]
+    assert ours == [(t.type, t.value, (t.start_pos, t.end_pos)) for t in _lark_tokens(text)]
 
 
 class _Nodes(dict[str, Any]):
@@ -62,13 +62,13 @@ class _Nodes(dict[str, Any]):
 def _tree(node: Any) -> Any:
     """A tree of Lark's as `_Nodes` makes it."""
     if isinstance(node, LarkToken):
-        return Token(node.type, node.value, node.start_pos or 0, node.end_pos or 0)
+        return Token(node.type, node.value, Span(node.start_pos or 0, node.end_pos or 0))
     return node if node is None else (str(node.data), *map(_tree, node.children))
 
 
 def _ours(tokens: list[Token]) -> Any:
     try:
-        return parser._tables().parse([*tokens, Token(END, "", 0, 0)], "spec", _Nodes())
+        return parser._tables().parse([*tokens, Token(END, "", Span(0, 0))], "spec", _Nodes())
     except UnexpectedToken as error:
         return error.token, error.accepts
 
@@ -83,7 +83,7 @@ def _theirs(tokens: list[Token]) -> Any:
         return _tree(interactive.feed_token(LarkToken(END, "", start_pos=0, end_pos=0)))
     except LarkUnexpectedToken as error:
         found = error.token
-        return (found.type, found.value, found.start_pos, found.end_pos), interactive.accepts()
+        return (found.type, found.value, (found.start_pos, found.end_pos)), interactive.accepts()
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=range(len(TEXTS)))
