@@ -8,7 +8,7 @@ from math import prod
 from typing import Any, ClassVar, Literal, NoReturn, Self, TypeAlias, TypeVar, dataclass_transform
 
 from specgen import arithmetic
-from specgen.layers.fields import Fault, Option, WrongOptions, options_of
+from specgen.layers.fields import REQUIRED, Fault, Option, WrongOptions, options_of
 from specgen.shape import PerAxis, Shape, collapse, times
 from specgen.workings import Working, shape_on_board, worked_shape
 
@@ -108,6 +108,7 @@ class Layer(ABC):
 
     #: Every option by its name: those of the classes above first.
     options: ClassVar[Mapping[str, Option]] = {}
+    _defaults: ClassVar[Mapping[str, Any]] = {}
     #: The word that names it in a spec, and other words for the same.
     word: ClassVar[str]
     other_words: ClassVar[tuple[str, ...]] = ()
@@ -144,22 +145,21 @@ class Layer(ABC):
             if hasattr(Layer, name):
                 raise TypeError(f"{cls.__name__}.{name} cannot be an option: every layer has a {name}")
         cls.options = {**inherited, **own}
+        cls._defaults = {name: option.default for name, option in cls.options.items()}
 
     def __init__(self, **options: Any) -> None:
-        faults = [Fault(name, "unknown") for name in options if name not in self.options]
-        for name, option in self.options.items():
-            if name not in options:
-                if option.required:
-                    faults.append(Fault(name, "missing"))
-                options[name] = option.default
-                continue
+        values = {**self._defaults, **options}
+        faults = [Fault(name, "unknown") for name in values.keys() - self.options.keys()]
+        faults += [Fault(name, "missing") for name, value in values.items() if value is REQUIRED]
+        for name in options.keys() & self.options.keys():
+            kind = self.options[name].kind
             try:
-                options[name] = option.kind.check(options[name])
+                values[name] = kind.check(options[name])
             except ValueError:
-                faults.append(Fault(name, "wrong", option.kind.describe()))
+                faults.append(Fault(name, "wrong", kind.describe()))
         if faults:
             raise WrongOptions(self.word, tuple(faults))
-        self.__dict__.update((name, options[name]) for name in self.options)
+        self.__dict__.update(values)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a layer does not change: make another `with_options({name}=…)`")
@@ -258,7 +258,8 @@ class Layer(ABC):
         for name in names:
             value = getattr(self, name)
             value = collapse(value) if isinstance(value, tuple) else value
-            kept |= unless(self.options[name].default, **{name: value})
+            if value != self._defaults[name] or arithmetic.names(value):
+                kept[name] = value
         return {**kept, **also}
 
 
