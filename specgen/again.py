@@ -41,8 +41,10 @@ def infer_again(network: Network) -> Sequence:
     root = _sequence(network.root, network.input_shape, network.settings)
     for rule in network.init:
         _check_init(rule)
-    for reach in initialisation.plan(network):
-        _check_reach(reach)
+    for rule, path, step in initialisation.reached(network):
+        weight = step.layer.parameters(step.input).get("weight")
+        if weight is not None and not initialisation.fits(rule.function, len(weight)):
+            raise ValueError(f"{rule.function} cannot fill the weight of {path}")
     steps = [step for _, step in walk(root)]
     if sum(map(params, steps)) >= LARGEST_TOTAL or sum(map(macs, steps)) >= LARGEST_TOTAL:
         raise ValueError("the network is too large")
@@ -66,13 +68,6 @@ def _check_init(rule: InitRule) -> None:
             function.options[name].check(value)
         except ValueError:
             raise ValueError(f"{name} must be {function.options[name].describe()}") from None
-
-
-def _check_reach(reach: initialisation.Reach) -> None:
-    for path, step in reach.steps:
-        weight = step.layer.parameters(step.input).get("weight")
-        if weight is not None and not initialisation.fits(reach.rule.function, len(weight)):
-            raise ValueError(f"{reach.rule.function} cannot fill the weight of {path}")
 
 
 def _node(node: Any, shape: Shape, known: Known) -> Any:

@@ -132,8 +132,11 @@ def is_number(value: object) -> bool:
 
 
 def traced(value: int | float, expression: Expression) -> Any:
-    """`value` with an expression beside it; a long one is cut down to what it depends on."""
-    if _leaves(expression) > LONGEST:
+    """`value` with an expression beside it.
+
+    One that is long, or shows no name, is cut down to what it depends on.
+    """
+    if _leaves(expression) > LONGEST or (names(expression) and not _has_symbol(expression)):
         expression = Opaque(plain(value), names(expression))
     if isinstance(expression, (int, float)) or (isinstance(expression, Opaque) and not expression.names):
         return plain(value)

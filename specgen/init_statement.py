@@ -53,10 +53,7 @@ def check_init(evaluation: Evaluation, spec: syntax.Spec, network: Network) -> N
     if not network.init:
         return
     spans = [s.span for s in spec.body.statements if isinstance(s, syntax.Init)]
-    reached = [
-        (reach.rule, path, step) for reach in initialisation.plan(network) for path, step in reach.steps
-    ]
-    for rule, path, step in reached:
+    for rule, path, step in initialisation.reached(network):
         weight = step.layer.parameters(step.input).get("weight")
         if weight is not None and not initialisation.fits(rule.function, len(weight)):
             span = next(s for s in spans if evaluation.source.position(s.start)[0] == rule.line)

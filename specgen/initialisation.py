@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from specgen.arithmetic import names
 from specgen.ir import InitRule, Network, Step, walk
 from specgen.layers import registry
-from specgen.layers.base import Call, Layer
+from specgen.layers.base import Call
 from specgen.layers.fields import Choice, OptionType, Real
 
 _FAN: dict[str, OptionType] = {
@@ -72,7 +73,7 @@ def breadth(kind: str) -> int:
     return 2 if kind in _BROADEST else int(kind in _FAMILIES)
 
 
-def reaches(kind: str, layer: Layer, call: Call) -> bool:
+def reaches(kind: str, step: Step) -> bool:
     """Whether an `init` of this kind is meant for a layer.
 
     A word means PyTorch's class behind it: `init dwconv` reaches every convolution with one group per
@@ -81,15 +82,20 @@ def reaches(kind: str, layer: Layer, call: Call) -> bool:
     if kind in _BROADEST:
         return True
     if kind in _FAMILIES:
-        return layer.family == kind
+        return step.layer.family == kind
     if kind == "dwconv":
-        return is_depthwise(call)
-    return layer.word == kind
+        return step.layer.family == "conv" and _is_depthwise(step.call)
+    return step.layer.word == kind
 
 
-def is_depthwise(call: Call) -> bool:
-    """Whether this is a convolution with one group per input channel."""
-    return call.name.startswith("Conv") and call.keywords.get("groups", 1) == call.arguments[0]
+def _is_depthwise(call: Call) -> bool:
+    """Whether a convolution has one group per input channel."""
+    return call.keywords.get("groups", 1) == call.arguments[0]
+
+
+def _may_be_depthwise(call: Call) -> bool:
+    """Whether a convolution may have that with other values for the names behind its numbers."""
+    return call.name.startswith("Conv") and bool(names((call.arguments[0], call.keywords.get("groups", 1))))
 
 
 def fits(function: str, axes: int) -> bool:
@@ -108,6 +114,8 @@ class Reach:
     classes: list[str] = field(default_factory=list)
     biased: list[str] = field(default_factory=list)
     steps: list[tuple[str, Step]] = field(default_factory=list)
+    #: A step for each of the classes.
+    examples: dict[str, Step] = field(default_factory=dict)
 
     @property
     def weight_optional(self) -> bool:
@@ -118,7 +126,9 @@ class Reach:
 def plan(network: Network) -> list[Reach]:
     """What each `init` of a network reaches, in the order in which a module looks for its own.
 
-    A module goes by the first one that names its class; what reaches nothing is left out.
+    A module goes by the first one that names its class; what reaches nothing is left out. Of `init dwconv`
+    the classes are also those of convolutions that it reaches with other values for the network's params:
+    whether it does is asked of each module.
     """
     found = [Reach(rule, depthwise=rule.kind == "dwconv") for rule in network.init]
     for path, step in walk(network.root):
@@ -127,10 +137,22 @@ def plan(network: Network) -> list[Reach]:
             continue
         call = step.call
         for reach in found:
-            if reaches(reach.rule.kind, step.layer, call):
+            reached = reaches(reach.rule.kind, step)
+            if reached or (reach.depthwise and _may_be_depthwise(call)):
+                reach.examples.setdefault(call.name, step)
                 for name, classes in (("weight", reach.classes), ("bias", reach.biased)):
                     if name in parameters and call.name not in classes:
                         classes.append(call.name)
+            if reached:
                 reach.steps.append((path, step))
                 break
     return [reach for reach in found if reach.classes]
+
+
+def reached(network: Network) -> Iterator[tuple[InitRule, str, Step]]:
+    """The weights that some `init` fills: the rule that counts, the path of the layer, and the layer."""
+    for path, step in walk(network.root):
+        for rule in network.init:
+            if reaches(rule.kind, step):
+                yield rule, path, step
+                break

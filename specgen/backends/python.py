@@ -303,7 +303,7 @@ def _init_weights(network: Network) -> list[str]:
     inside = _BODY + INDENT
     branches: list[tuple[list[str], list[str], list[str]]] = []
     for reach, names in [(one, names) for one in plan for names in _alike(one)]:
-        written = {step.call.name: class_of(step) for _, step in reach.steps}
+        written = {name: class_of(step) for name, step in reach.examples.items()}
         kinds = [written[name] for name in names]
         also = ["m.groups == m.in_channels"] if reach.depthwise else []
         weight, bias = _init_weight(reach), _init_bias(reach, names)
