@@ -43,9 +43,12 @@ def main() -> int:
             noticed[mutant] = outside.notices(mutant, tests)
             if not noticed[mutant]:
                 _say(f"survived {mutant}")
-    plugin = Mutation([mutant for mutant in chosen if mutant.function], given.files, _say)
-    pytest.main(["-p", "no:cacheprovider", "-p", "no:terminal", "-m", "not slow", *tests], plugins=[plugin])
-    noticed |= plugin.noticed
+    if given.part != "outside":
+        plugin = Mutation([mutant for mutant in chosen if mutant.function], given.files, _say)
+        pytest.main(
+            ["-p", "no:cacheprovider", "-p", "no:terminal", "-m", "not slow", *tests], plugins=[plugin]
+        )
+        noticed |= plugin.noticed
     for path in dict.fromkeys(mutant.path for mutant in noticed):
         here = [seen for mutant, seen in noticed.items() if mutant.path == path]
         _say(f"{path}: {sum(here)} of {len(here)}")

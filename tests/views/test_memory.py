@@ -113,6 +113,18 @@ def test_a_layer_keeps_what_pytorch_keeps(body: str) -> None:
         assert estimated(network) == counted(network), text
 
 
+@pytest.mark.parametrize(
+    "act",
+    ["relu", "relu6", "leaky_relu", "elu", "selu", "silu", "mish", "hardswish", "hardsigmoid", "prelu",
+     "gelu", "sigmoid", "tanh"],
+)  # fmt: skip
+def test_what_two_layers_keep_of_one_tensor_is_there_once(act: str) -> None:
+    """The convolution behind an activation keeps what that gave, which the activation may keep as well."""
+    for text in (f"conv 8 {act}; conv 8 linear", f"conv 8 linear; M k=1; {act}; conv 8 {act}; scale"):
+        network = specgen.compile(text=f"input 8x6x6\nscale\n{text}\n")
+        assert estimated(network) == counted(network), text
+
+
 @pytest.mark.parametrize("shape", ["8x12", "8x4x4x4"])
 @pytest.mark.parametrize(
     "body",
