@@ -220,6 +220,8 @@ def test_the_flatten_stands_in_front_of_the_group_that_its_fc_opens() -> None:
         ("default conv bn\nconv 8 ln", "conv 8 ln"),
         ("default conv bn\ndefault conv silu\nconv 8", "conv 8 bn silu"),
         ("default conv bn\ndefault conv nonorm\nconv 8", "conv 8"),
+        ("default conv nobias\nconv 8 bias; conv 8", "conv 8; conv 8 bias=false"),
+        ("default M ceil\nM k=3; M ceil_mode=false", "M k=3 ceil_mode=true; M"),
         ("default conv k=1 p=0\ndefault conv k=5\nconv 8", "conv 8 k=5 p=0"),
         ("conv 8\ndefault conv bn\nconv 8", "conv 8; conv 8 bn"),
         ("default conv bn\ndwconv", "dwconv bn"),

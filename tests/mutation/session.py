@@ -41,7 +41,7 @@ class Mutation:
         self.say(f"{len(seconds)} tests in {time.monotonic() - began:.0f} s")
         self.coverage.report(file=sys.__stderr__, show_missing=True, skip_covered=True)
         for mutant in self.chosen:
-            tests = _fastest(reached[str(Path(mutant.path).resolve()), mutant.line], seconds)
+            tests = _chosen(reached[str(Path(mutant.path).resolve()), mutant.line], seconds)
             self.noticed[mutant] = bool(tests) and self._notice(mutant, tests)
             if not self.noticed[mutant]:
                 self.say(f"{'survived' if tests else 'unreached'} {mutant}")
@@ -86,12 +86,19 @@ class Mutation:
         return reached, seconds
 
 
-def _fastest(tests: list[Any], seconds: dict[Any, float]) -> list[Any]:
-    """The tests that are run for a mutant: the fastest first, up to so many seconds."""
-    total, chosen = 0.0, []
+def _chosen(tests: list[Any], seconds: dict[Any, float]) -> list[Any]:
+    """The tests that are run for a mutant, up to so many seconds: the fastest case of each test first."""
+    cases: dict[str, int] = defaultdict(int)
+    turns: list[tuple[int, float, Any]] = []
     for test in sorted(tests, key=lambda test: seconds[test]):
-        total += seconds[test]
-        if seconds[test] > LONGEST or total > ENOUGH:
+        if seconds[test] <= LONGEST:
+            function = test.nodeid.partition("[")[0]
+            turns.append((cases[function], seconds[test], test))
+            cases[function] += 1
+    total, chosen = 0.0, []
+    for _, taken, test in sorted(turns, key=lambda turn: turn[:2]):
+        total += taken
+        if total > ENOUGH:
             break
         chosen.append(test)
     return chosen
