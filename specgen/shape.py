@@ -107,8 +107,9 @@ def spread(value: PerAxis, rank: int) -> tuple[int, ...]:
 def collapse(values: tuple[int, ...]) -> PerAxis:
     """One number where all axes agree: `(3, 3)` is `3`."""
     first = values[0]
-    same = all(v == first for v in values) and len({arithmetic.names(v) for v in values}) == 1
-    return first if same else values
+    if values.count(first) < len(values):
+        return values
+    return first if arithmetic.are_plain(values) or len(set(map(arithmetic.names, values))) == 1 else values
 
 
 def window(size: int, kernel: int, stride: int, padding: int, dilation: int = 1, ceil: bool = False) -> int:

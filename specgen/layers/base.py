@@ -283,7 +283,7 @@ def _numbered(count: int, what: str) -> str:
 def per_axis(value: PerAxis, x: Shape, option: str) -> tuple[int, ...]:
     """An option as one number per spatial axis of `x`; refuses a tuple of another length."""
     if not isinstance(value, tuple):
-        return (value,) * x.rank
+        return (value,) * len(x.spatial)
     if len(value) != x.rank:
         raise Refusal(
             "wrong-axes",

@@ -65,7 +65,7 @@ class Convolution(Layer):
 
     def infer(self, x: Shape) -> Shape:
         need_map(x, self.word)
-        kernel, stride, dilation = self._axes(x)
+        kernel, stride, padding, dilation = self._axes(x)
         if self.padding == "same" and any(s != 1 for s in stride):
             raise Refusal(
                 "same-needs-stride-1",
@@ -74,22 +74,26 @@ class Convolution(Layer):
                 at="padding",
                 remedies=({"padding": "half"},),
             )
-        self._check_groups(x)
+        channels = self.channels_out(x)
+        need_groups(x.channels, channels, self.groups_for(x))
         self._check_padding_mode(x)
-        out = self._out(x)
+        if self.padding == "same":
+            return Shape(channels, x.spatial)
+        out = along(window, x.spatial, kernel, stride, padding, dilation)
         if min(out) < 1:
-            half = collapse(tuple(d * (k - 1) // 2 for k, d in zip(kernel, dilation, strict=True)))
-            smaller = smaller_kernels(x, self._padding(x), dilation)
+            half = collapse(_half(kernel, dilation))
+            smaller = smaller_kernels(x, padding, dilation)
             raise too_large(kernel, x, remedies=({"padding": half}, *smaller))
-        return Shape(self.channels_out(x), out)
+        return Shape(channels, out)
 
     def call(self, x: Shape) -> Call:
-        padding: Argument = self.padding if self.padding == "same" else collapse(self._padding(x))
+        kernel, _, sides, _ = self._axes(x)
+        padding: Argument = "same" if self.padding == "same" else collapse(sides)
         return Call(
             f"Conv{x.rank}d",
             (x.channels, self.channels_out(x)),
             {
-                "kernel_size": collapse(per_axis(self.kernel_size, x, "kernel_size")),
+                "kernel_size": collapse(kernel),
                 **self.changed("stride"),
                 **unless(0, padding=padding),
                 **self.changed("dilation"),
@@ -105,18 +109,17 @@ class Convolution(Layer):
         return {**weight, "bias": (out,)} if self.bias else weight
 
     def products(self, x: Shape) -> tuple[tuple[int, ...], ...]:
-        return ((*self.parameters(x)["weight"], *self._out(x)),)
+        return ((*self.parameters(x)["weight"], *self.infer(x).spatial),)
 
     def workings(self, x: Shape) -> tuple[Working, ...]:
         channels = worked_shape(Shape(self.channels_out(shape_on_board(x))))
         if self.padding == "same":
             return channels
-        kernel, stride, dilation = self._axes(x)
-        return channels + worked(window, x.spatial, kernel, stride, self._padding(x), dilation)
+        return channels + worked(window, x.spatial, *self._axes(x))
 
     def settled(self, x: Shape) -> dict[str, Any]:
-        padding = self.padding if self.padding == "same" else collapse(self._padding(x))
-        return {**super().settled(x), "padding": padding}
+        _, _, padding, _ = self._axes(x)
+        return {**super().settled(x), "padding": "same" if self.padding == "same" else collapse(padding)}
 
     def saved(self, x: Shape, contiguous: bool) -> Saved:
         # What a convolution cannot pad itself is padded in a copy in front of it, which it then keeps.
@@ -132,44 +135,30 @@ class Convolution(Layer):
         return Saved(input=needs_input, values=int(x.channels) * padded)
 
     def windows(self, x: Shape) -> tuple[Window, ...]:
-        kernel, stride, dilation = self._axes(x)
+        kernel, stride, _, dilation = self._axes(x)
         return tuple(Window(d * (k - 1) + 1, s) for k, s, d in zip(kernel, stride, dilation, strict=True))
 
     def _sides(self, x: Shape) -> list[tuple[int, int]]:
         """Padding before and after, per axis: of `same`, the odd one is behind."""
-        kernel, _, dilation = self._axes(x)
+        kernel, _, padding, dilation = self._axes(x)
         behind = [
             -(-d * (k - 1) // 2) if self.padding == "same" else p
-            for p, k, d in zip(self._padding(x), kernel, dilation, strict=True)
+            for p, k, d in zip(padding, kernel, dilation, strict=True)
         ]
-        return list(zip(self._padding(x), behind, strict=True))
+        return list(zip(padding, behind, strict=True))
 
-    def _out(self, x: Shape) -> tuple[int, ...]:
-        """The output sizes; below 1 where the kernel does not fit."""
-        if self.padding == "same":
-            return x.spatial
-        kernel, stride, dilation = self._axes(x)
-        return along(window, x.spatial, kernel, stride, self._padding(x), dilation)
-
-    def _axes(self, x: Shape) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
-        return (
-            per_axis(self.kernel_size, x, "kernel_size"),
-            per_axis(self.stride, x, "stride"),
-            per_axis(self.dilation, x, "dilation"),
-        )
-
-    def _padding(self, x: Shape) -> tuple[int, ...]:
-        """Padding of one side, per axis; of `same`, the smaller side."""
+    def _axes(self, x: Shape) -> tuple[tuple[int, ...], ...]:
+        """Kernel, stride, padding of one side, and dilation, per axis; of `same`, the smaller side."""
+        kernel = per_axis(self.kernel_size, x, "kernel_size")
+        stride = per_axis(self.stride, x, "stride")
+        dilation = per_axis(self.dilation, x, "dilation")
         if self.padding == "valid":
-            return (0,) * x.rank
-        if isinstance(self.padding, str):
-            kernel, _, dilation = self._axes(x)
-            return tuple(d * (k - 1) // 2 for k, d in zip(kernel, dilation, strict=True))
-        return per_axis(self.padding, x, "padding")
-
-    def _check_groups(self, x: Shape) -> None:
-        groups, out = self.groups_for(x), self.channels_out(x)
-        need_groups(x.channels, out, groups)
+            padding = (0,) * x.rank
+        elif isinstance(self.padding, str):
+            padding = _half(kernel, dilation)
+        else:
+            padding = per_axis(self.padding, x, "padding")
+        return kernel, stride, padding, dilation
 
     def _check_padding_mode(self, x: Shape) -> None:
         if self.padding_mode not in ("reflect", "circular"):
@@ -184,6 +173,11 @@ class Convolution(Layer):
                     at="padding",
                     remedies=({"padding": int(most)}, {"padding_mode": "zeros"}),
                 )
+
+
+def _half(kernel: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[int, ...]:
+    """The padding that keeps the size of a map, for an odd kernel with stride 1."""
+    return tuple(d * (k - 1) // 2 for k, d in zip(kernel, dilation, strict=True))
 
 
 @register_layer
