@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeAlias
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from specgen import arithmetic, syntax
 from specgen.arithmetic import Symbol, Traced, is_number
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 NOWHERE = Span(0, 0)
 
 
-@dataclass(frozen=True)
-class DraftLayer:
+class DraftLayer(NamedTuple):
     """A layer. `implied` marks the activation that the network's last `fc` goes without.
 
     `word` is the word that its line begins with, `asked` the one that this layer goes back to: the same, or
@@ -43,7 +43,7 @@ class DraftLayer:
     guard: str = ""
     word: Span = NOWHERE
     asked: Span = NOWHERE
-    given: Mapping[str, Given] = field(default_factory=dict)
+    given: Mapping[str, Given] = MappingProxyType({})
     origin: Origin | None = None
 
 

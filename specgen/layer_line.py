@@ -20,12 +20,12 @@ from specgen.source import Source, Span
 
 def defaults_of(kind: type[Layer], scope: Scope) -> dict[str, Given]:
     """The options that `default` gives a layer here."""
-    inherited = scope.defaults(kind.inherits_defaults or "")
+    own = dict(scope.defaults(kind.word))
+    if kind.inherits_defaults is None:
+        return own
     known = options.option_names(kind)
-    return {
-        **{name: given for name, given in inherited.items() if name in known},
-        **scope.defaults(kind.word),
-    }
+    inherited = scope.defaults(kind.inherits_defaults)
+    return {**{name: given for name, given in inherited.items() if name in known}, **own}
 
 
 def given_on(
@@ -102,8 +102,11 @@ def make(
     *, trim: bool = False,
 ) -> Layer:  # fmt: skip
     """The layer with its options; every value that does not fit is reported."""
-    evaluation.fixed.update(*(one.captured for one in given.values()))
-    values = {name: one.value for name, one in given.items() if name in kind.options}
+    values = {}
+    for name, one in given.items():
+        evaluation.fixed |= one.captured
+        if name in kind.options:
+            values[name] = one.value
     try:
         return kind(**values)
     except WrongOptions as error:

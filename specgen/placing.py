@@ -124,7 +124,8 @@ class Placing(Evaluation):
             change = None
         try:
             output = inferred(layer, arrived)
-            if arithmetic.opaque_names((arrived.sizes, *dict(layer).values())):
+            written = (*arrived.sizes, *(one.value for name, one in given.items() if name in layer.options))
+            if not arithmetic.are_plain(written) and arithmetic.opaque_names(written):
                 call = asked(layer, layer.call, arrived)
                 self.decided |= arithmetic.opaque_names((*call.arguments, *call.keywords.values()))
         except Refusal as refusal:
@@ -209,5 +210,8 @@ class Placing(Evaluation):
     def place(self, child: Draft) -> None:
         """Add a step to the innermost of the open sequences."""
         if self.guards and not child.guard and self.frames[-1].kind in ("block", "branch"):
-            child = replace(child, guard=self.guard_here)
+            here = self.guard_here
+            child = (
+                child._replace(guard=here) if isinstance(child, DraftLayer) else replace(child, guard=here)
+            )
         self.frames[-1].children.append(child)

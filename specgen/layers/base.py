@@ -149,14 +149,16 @@ class Layer(ABC):
 
     def __init__(self, **options: Any) -> None:
         values = {**self._defaults, **options}
-        faults = [Fault(name, "unknown") for name in values.keys() - self.options.keys()]
-        faults += [Fault(name, "missing") for name, value in values.items() if value is REQUIRED]
-        for name in options.keys() & self.options.keys():
-            kind = self.options[name].kind
+        faults = [Fault(name, "missing") for name, value in values.items() if value is REQUIRED]
+        for name, value in options.items():
+            option = self.options.get(name)
+            if option is None:
+                faults.append(Fault(name, "unknown"))
+                continue
             try:
-                values[name] = kind.check(options[name])
+                values[name] = option.kind.check(value)
             except ValueError:
-                faults.append(Fault(name, "wrong", kind.describe()))
+                faults.append(Fault(name, "wrong", option.kind.describe()))
         if faults:
             raise WrongOptions(self.word, tuple(faults))
         self.__dict__.update(values)
