@@ -73,6 +73,29 @@ HELP: dict[str, tuple[str, ...]] = {
     "input 4x10x10\ncat { conv 4 s=2 | id }": ("with `s=1` in line 2 it fits",),
     "input 16x7x7\nconv 30 g=4 bn": ("with `g=2` it fits", "with `conv 28` it fits"),
     "input 16\nfc 8 gn=3": ("with `gn=2` it fits", "with 9 channels arriving it fits"),
+    # what mends it, if anything: no two options at once, and nothing for a layer of another kind
+    "input 16x8x8\nmul { id | fc 8; drop2d; fc 16 }": (
+        "in front of the `fc` in line 2 it fits; the next error is in line 2",
+    ),
+    "input 16x8x8\nmul { id | fc 8; take 3; fc 16 }": (),
+    "input 16x8x8\nmul { id | flatten; gn 512; fc 16 }": (),
+    "input 16\nfc 12\ntokens\nconv 8": (),
+    "input 3x4x4\nconv 8 s=(2, 1)\nexpect 8x4x4": (),
+    "input 3x4x4\ntokens\nresidual { linear 4 }": ("with `linear 3` in line 3 it fits",),
+    "input 3x4x4\nresidual { upsample 2 }": (),
+    "input 4x7x7\nresidual { conv 8 s=2 p=0 }": (
+        "give the shortcut a projection: `} else { conv 8 k=1 s=3 linear }`",
+    ),
+    "input 4x7x7\nresidual { conv 8 k=5 p=0 }": (
+        "give the shortcut a projection: `} else { conv 8 k=1 s=3 linear }`",
+        "with `conv 4 p=half` in line 2 it fits",
+    ),
+    "input 3x8x8\ndeconv 4 s=3\nexpect 4x16x16": (),
+    "input 3x4\nchannels_last\nbn\nconv 8": (
+        "in front of the `channels_last` in line 2 it fits; the next error is in line 4",
+    ),
+    "input 4x8x8\nadd { conv 4 | id }\nconv 8\nexpect 16x8x8": ("with `conv 16` in line 3 it fits",),
+    "input 1x4\nflatten\ngn 2\nconv 3 k=4 p=0": (),
     # what is expected
     "input 3x32x32\nconv 8\nexpect 16x32x32\nconv 8 g=3": (
         "with `conv 16` in line 2 it fits; the next error is in line 4",

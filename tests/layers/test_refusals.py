@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from fuzz.layers import accepts, draw_case
 
 import specgen
 from specgen.layers import registry
-from specgen.layers.base import Layer, Refusal
-from specgen.layers.fields import WrongOptions
+from specgen.layers.base import Call, Layer, Refusal
+from specgen.layers.fields import Whole, WrongOptions
 from specgen.shape import Shape
 
 EXPLAINED = {path.stem for path in (Path(specgen.__file__).parent / "explanations").glob("*.md")}
@@ -77,3 +77,28 @@ def test_all_that_slide_have_such_options() -> None:
     found = {(kind.word, name) for kind, name in PER_AXIS}
     assert {(kind, "kernel_size") for kind in ("conv", "dwconv", "deconv", "maxpool", "avgpool")} <= found
     assert {("adaptive_maxpool", "output_size"), ("upsample", "scale_factor"), ("pad", "padding")} <= found
+
+
+def test_a_remedy_that_is_no_value_of_its_option_is_passed_over() -> None:
+    class Fussy(Layer):
+        """Takes anything at size 2."""
+
+        word = "fussy"
+        size: Annotated[int, Whole(1)] = 1
+
+        def infer(self, x: Shape) -> Shape:
+            if self.size != 2:
+                remedies: list[dict[str, Any]] = [{"size": 0}, {"size": 2}, {"sise": 2}]
+                raise Refusal("wrong-axes", "not this size", at="size", remedies=remedies)
+            return x
+
+        def call(self, x: Shape) -> Call:
+            return Call("Identity")
+
+    registry.register_layer(Fussy)
+    try:
+        with pytest.raises(specgen.SpecError) as caught:
+            specgen.compile(text="input 3x8x8\nfussy\n")
+    finally:
+        registry.unregister_layer(Fussy)
+    assert caught.value.diagnostics[0].help == ("with `size=2` it fits",)
