@@ -315,14 +315,11 @@ class _Builder:
 
     def parenthesised(self, children: list[Any]) -> syntax.Expr:
         """What stands in parentheses; these belong to what is quoted of it and underlined."""
-        expression: Any = children[1]
+        expression: syntax.Expr = children[1]
         span = _span(*children)
-        wider: syntax.Expr = (
-            expression._replace(span=span)
-            if isinstance(expression, tuple)
-            else replace(expression, span=span)
-        )
-        return wider
+        if isinstance(expression, (syntax.Number, syntax.Name, syntax.Channels)):
+            return expression._replace(span=span)
+        return replace(expression, span=span)
 
     def tuple_of(self, children: list[Any]) -> syntax.TupleOf:
         return syntax.TupleOf(tuple(children[1:-1]), _span(*children))

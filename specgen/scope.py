@@ -126,7 +126,7 @@ class Scope:
                 if said <= seen:
                     return {name: one.as_captured(scope) for name, one in given.items()} if modules else given
             modules += scope._behind is not None
-            scope, seen = scope._outer, scope._seen
+            seen, scope = scope._seen, scope._outer
         return {}
 
     def block(self, name: str) -> Definition | None:
