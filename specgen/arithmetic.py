@@ -136,7 +136,9 @@ def traced(value: int | float, expression: Expression) -> Any:
 
     One that is long, or shows no name, is cut down to what it depends on.
     """
-    if _leaves(expression) > LONGEST or (names(expression) and not _has_symbol(expression)):
+    if isinstance(expression, (Operation, Application)) and (
+        _leaves(expression) > LONGEST or (not _has_symbol(expression) and names(expression))
+    ):
         expression = Opaque(plain(value), names(expression))
     if isinstance(expression, (int, float)) or (isinstance(expression, Opaque) and not expression.names):
         return plain(value)
@@ -163,9 +165,9 @@ def names(value: object) -> frozenset[str]:
         return _NO_NAMES
     if type(value) is tuple:
         return _NO_NAMES.union(*map(names, value))
+    if isinstance(value, Traced):
+        return names(value.expression)
     match value:
-        case Traced():
-            return names(value.expression)
         case Symbol(name):
             return frozenset((name,))
         case Operation(_, left, right):

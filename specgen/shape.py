@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 from specgen import arithmetic
@@ -46,16 +47,13 @@ class Shape:
 
     @property
     def positions(self) -> int:
-        """The number of places that hold one channel vector each."""
-        total = 1
-        for size in self.spatial:
-            total *= size
-        return total
+        """The number of places that hold one channel vector each: a bare number."""
+        return prod(map(int, self.spatial))
 
     @property
     def elements(self) -> int:
-        """The number of values."""
-        return self.channels * self.positions
+        """The number of values: a bare number."""
+        return int(self.channels) * self.positions
 
     @property
     def channel_axis(self) -> int:

@@ -39,7 +39,7 @@ class InplaceActivation(Activation):
     def saved(self, x: Shape, contiguous: bool) -> Saved:
         if not self.inplace:
             return super().saved(x, contiguous)
-        return Saved(output=True) if self.overwritten_from_output else Saved(values=int(x.elements))
+        return Saved(output=True) if self.overwritten_from_output else Saved(values=x.elements)
 
     def infer(self, x: Shape) -> Shape:
         if self.inplace and not self.may_overwrite:

@@ -33,7 +33,7 @@ class Dropout(Layer):
         return Call("Dropout", (), self.changed("p", "inplace"))
 
     def saved(self, x: Shape, contiguous: bool) -> Saved:
-        return Saved(values=_factors(self.p, int(x.elements)))
+        return Saved(values=_factors(self.p, x.elements))
 
     def shares_input(self, x: Shape, contiguous: bool) -> bool:
         return self.inplace or self.p == 0

@@ -43,7 +43,7 @@ class Linear(Layer):
 
     def saved(self, x: Shape, contiguous: bool) -> Saved:
         # The matrix product takes rows, which are copied where they do not lie one behind the other.
-        return Saved(input=True) if contiguous else Saved(values=int(x.elements))
+        return Saved(input=True) if contiguous else Saved(values=x.elements)
 
     def products(self, x: Shape) -> tuple[tuple[int, ...], ...]:
         return ((self.out_features, x.channels, *x.spatial),)

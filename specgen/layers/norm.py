@@ -80,7 +80,7 @@ class LayerNorm(Norm):
         return self.affine_parameters(x, self.elementwise_affine, self.elementwise_affine and self.bias)
 
     def saved(self, x: Shape, contiguous: bool) -> Saved:
-        return Saved(input=True, values=2 * int(x.positions))
+        return Saved(input=True, values=2 * x.positions)
 
 
 @register_layer
@@ -101,8 +101,8 @@ class RMSNorm(Norm):
         return self.affine_parameters(x, self.elementwise_affine, False)
 
     def saved(self, x: Shape, contiguous: bool) -> Saved:
-        normalised = int(x.elements) if self.elementwise_affine else 0  # the weight's factor
-        return Saved(input=True, values=int(x.positions) + normalised)
+        normalised = x.elements if self.elementwise_affine else 0  # the weight's factor
+        return Saved(input=True, values=x.positions + normalised)
 
 
 @register_layer
@@ -200,4 +200,4 @@ class LocalResponseNorm(Norm):
     def saved(self, x: Shape, contiguous: bool) -> Saved:
         # The squares with their neighbours' room, what is raised to `beta`, and what that divides by.
         channels = int(x.channels)
-        return Saved(input=True, values=(3 * channels + self.size - 1) * int(x.positions))
+        return Saved(input=True, values=(3 * channels + self.size - 1) * x.positions)

@@ -128,7 +128,7 @@ class MaxPool(WindowPool):
         return per_axis(self.dilation, x, "dilation")
 
     def saved(self, x: Shape, contiguous: bool) -> Saved:
-        return Saved(input=True, bytes=_INDEX * int(self.infer(x).elements))
+        return Saved(input=True, bytes=_INDEX * self.infer(x).elements)
 
     def own_keywords(self, x: Shape) -> dict[str, Argument]:
         return self.changed("padding", "dilation", "ceil_mode")
@@ -225,7 +225,7 @@ class AdaptiveMaxPool(AdaptivePool):
     torch_name = "AdaptiveMaxPool"
 
     def saved(self, x: Shape, contiguous: bool) -> Saved:
-        return Saved(input=True, bytes=_INDEX * int(self.infer(x).elements))
+        return Saved(input=True, bytes=_INDEX * self.infer(x).elements)
 
 
 @register_layer

@@ -190,7 +190,7 @@ class SelfAttention(Layer):
         return (4, tokens, c, c), (2, tokens, tokens, c)
 
     def saved(self, x: Shape, contiguous: bool) -> Saved:
-        tokens, values, heads = int(x.positions), int(x.elements), int(self.num_heads)
+        tokens, values, heads = x.positions, x.elements, int(self.num_heads)
         copy = 0 if contiguous else values
         # Queries, keys, values and what comes of them; without dropout the weights between tokens are
         # worked out again, from the logarithm of each row's sum, a float32. With it there are the
