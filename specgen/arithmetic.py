@@ -69,43 +69,43 @@ class Traced:
         return type(self), (plain(self), self.expression)
 
     def __add__(self, other: Any) -> Any:
-        return _combine("+", self, other)
+        return combined("+", self, other)
 
     def __radd__(self, other: Any) -> Any:
-        return _combine("+", other, self)
+        return combined("+", other, self)
 
     def __sub__(self, other: Any) -> Any:
-        return _combine("-", self, other)
+        return combined("-", self, other)
 
     def __rsub__(self, other: Any) -> Any:
-        return _combine("-", other, self)
+        return combined("-", other, self)
 
     def __mul__(self, other: Any) -> Any:
-        return _combine("*", self, other)
+        return combined("*", self, other)
 
     def __rmul__(self, other: Any) -> Any:
-        return _combine("*", other, self)
+        return combined("*", other, self)
 
     def __floordiv__(self, other: Any) -> Any:
-        return _combine("//", self, other)
+        return combined("//", self, other)
 
     def __rfloordiv__(self, other: Any) -> Any:
-        return _combine("//", other, self)
+        return combined("//", other, self)
 
     def __mod__(self, other: Any) -> Any:
-        return _combine("%", self, other)
+        return combined("%", self, other)
 
     def __rmod__(self, other: Any) -> Any:
-        return _combine("%", other, self)
+        return combined("%", other, self)
 
     def __truediv__(self, other: Any) -> Any:
-        return _combine("/", self, other)
+        return combined("/", self, other)
 
     def __rtruediv__(self, other: Any) -> Any:
-        return _combine("/", other, self)
+        return combined("/", other, self)
 
     def __neg__(self) -> Any:
-        return _combine("*", -1, self)
+        return combined("*", -1, self)
 
 
 class Int(Traced, int):
@@ -340,7 +340,8 @@ def compute(operator: str, left: Any, right: Any) -> Any:
     return left / right
 
 
-def _combine(operator: str, left: Any, right: Any) -> Any:
+def combined(operator: str, left: Any, right: Any) -> Any:
+    """`left` and `right` put together, of which one at least has an expression beside it."""
     if not (isinstance(left, (int, float)) and isinstance(right, (int, float))):
         return NotImplemented
     if operator == "*" and type(left) is int and left == 1:

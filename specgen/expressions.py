@@ -218,7 +218,9 @@ def _arithmetic(sign: str, left: Any, right: Any, operand: syntax.Expr) -> Any:
     # Division of whole numbers stays whole where it comes out even.
     if sign == "/" and isinstance(left, int) and isinstance(right, int) and left % right == 0:
         return arithmetic.divided(left, right)
-    return arithmetic.compute(sign, left, right)
+    # Python's own `0.5 * c` would not ask `c`, which is a whole number to it.
+    put_together = arithmetic.compute if arithmetic.are_plain((left, right)) else arithmetic.combined
+    return put_together(sign, left, right)
 
 
 def _bounded(value: Any, expr: syntax.Expr, end: syntax.Expr | None = None) -> Any:

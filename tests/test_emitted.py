@@ -242,6 +242,13 @@ def test_two_uses_of_a_block_with_conditions(first: str, second: str, load_modul
     assert torch.equal(one(x), other(x))
 
 
+def test_a_fraction_that_comes_out_whole_is_a_whole_number(load_module: Any) -> None:
+    network = specgen.compile(text="input 3x8x8\nparam c = 8\nconv 0.5*c\nrepeat 1 { conv 1.5*c k=1 }")
+    assert "int(0.5 * c)" in network.emit()
+    wider = emitted(network, load_module, c=16)
+    assert [module.out_channels for module in wider if isinstance(module, nn.Conv2d)] == [8, 24]
+
+
 # --- params ------------------------------------------------------------------------------------------
 
 

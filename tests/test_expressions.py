@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import specgen
-from specgen.arithmetic import plain
+from specgen.arithmetic import names, plain
 from specgen.compiler import as_value
 from specgen.expressions import FUNCTIONS, describe
 
@@ -179,3 +179,16 @@ def test_what_a_condition_is_about_is_fixed_and_what_only_counts_is_not() -> Non
     params = "param a = 8\nparam b = 8\nparam c = 8\nparam n = 2\n"
     text = f"{params}input 3x8x8\nif a > 3 {{ conv b }}\nrepeat n {{ conv c }}\n"
     assert specgen.compile(text=text).fixed == ("a", "n")
+
+
+@pytest.mark.parametrize("sign", ["+", "-", "*", "/", "//", "%"])
+@pytest.mark.parametrize("param", ["8", "2.5"])
+@pytest.mark.parametrize("number", ["3", "0.5", "1", "1.0"])
+def test_what_is_computed_with_a_param_depends_on_it(sign: str, param: str, number: str) -> None:
+    """From either side, whether whole or not."""
+    for sum_ in (f"{number} {sign} p", f"p {sign} {number}"):
+        text = f"input 3x8x8\nparam p = {param}\nlet n = {sum_}\nleaky_relu n\n"
+        (step,) = specgen.compile(text=text).root.steps
+        slope = step.layer.negative_slope
+        assert names(slope) == {"p"}
+        assert slope == eval(sum_, {"p": float(param)})

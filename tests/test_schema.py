@@ -95,6 +95,19 @@ def test_the_schema_takes_what_the_layer_takes(layer: type[specgen.Layer]) -> No
                 assert validator.is_valid(value) is taken, f"{name}={value!r}"
 
 
+@pytest.mark.parametrize("layer", registry.layers(), ids=lambda layer: layer.word)
+def test_a_layers_kind_is_one_of_its_words(layer: type[specgen.Layer]) -> None:
+    validator = Draft202012Validator(layer_schema(layer))
+    required = {name: 1 for name, option in layer.options.items() if option.required}
+    for word in (layer.word, *layer.other_words):
+        assert validator.is_valid({"kind": word, **required})
+    assert not validator.is_valid(required)
+    assert not validator.is_valid({"kind": "graph", **required})
+    assert not validator.is_valid({"kind": layer.word, **required, "size_of_it": 1})
+    for name in required:
+        assert not validator.is_valid({"kind": layer.word, **required} | {name: None})
+
+
 def walk(value: Json) -> Iterator[dict[str, Any]]:
     if isinstance(value, dict):
         yield value

@@ -95,10 +95,13 @@ def test_a_remedy_that_is_no_value_of_its_option_is_passed_over() -> None:
         def call(self, x: Shape) -> Call:
             return Call("Identity")
 
+    known = registry.layers()
     registry.register_layer(Fussy)
+    assert registry.layers() == (*known, Fussy)
     try:
         with pytest.raises(specgen.SpecError) as caught:
             specgen.compile(text="input 3x8x8\nfussy\n")
     finally:
         registry.unregister_layer(Fussy)
+    assert registry.layers() == known
     assert caught.value.diagnostics[0].help == ("with `size=2` it fits",)
