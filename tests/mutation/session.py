@@ -71,6 +71,7 @@ class Mutation:
         seconds: dict[Any, float] = {}
         items = {item.nodeid: item for item in session.items}
         for name, item in items.items():
+            forget()  # or else only the first test would reach what is remembered
             self.coverage.switch_context(name)
             began = time.process_time()
             if self._passes(item):
@@ -115,9 +116,14 @@ def make(mutant: Mutant) -> None:
         function = vars(function)[part]
     bare = _bare(function)
     bare.__code__ = code
-    for other in list(sys.modules.values()):
-        if getattr(other, "__name__", "").startswith("specgen"):
-            for value in list(vars(other).values()):
+    forget()
+
+
+def forget() -> None:
+    """Make specgen work out anew what it remembers from one call to the next."""
+    for module in list(sys.modules.values()):
+        if getattr(module, "__name__", "").startswith("specgen"):
+            for value in list(vars(module).values()):
                 if hasattr(value, "cache_clear"):
                     value.cache_clear()
     from specgen.layers import registry
