@@ -132,13 +132,8 @@ def is_number(value: object) -> bool:
 
 
 def traced(value: int | float, expression: Expression) -> Any:
-    """`value` with an expression beside it.
-
-    One that is long, or shows no name, is cut down to what it depends on.
-    """
-    if isinstance(expression, (Operation, Application)) and (
-        _leaves(expression) > LONGEST or (not _has_symbol(expression) and names(expression))
-    ):
+    """`value` with an expression beside it; a long one is cut down to what it depends on."""
+    if isinstance(expression, (Operation, Application)) and _leaves(expression) > LONGEST:
         expression = Opaque(plain(value), names(expression))
     if isinstance(expression, (int, float)) or (isinstance(expression, Opaque) and not expression.names):
         return plain(value)
@@ -218,15 +213,22 @@ def apply(function: str, value: int | float, *arguments: int | float) -> Any:
 
 
 def product(factors: tuple[int, ...]) -> int:
-    """The product of sizes, written out: `product((512, 7, 7))` prints as `512 * 7 * 7`."""
-    kept = [factor for factor in factors if factor != 1 or isinstance(factor, Traced)]
-    if not kept:
-        return 1
+    """The product of sizes, written out: `product((512, 7, 7))` prints as `512 * 7 * 7`.
+
+    A factor that is printed as 1 is left out; what it depends on is not.
+    """
+    kept = [factor for factor in factors if factor != 1 or _has_symbol(expression_of(factor))]
+    if len(kept) < 2 and not any(_has_symbol(expression_of(factor)) for factor in kept):
+        whole: int = opaque(kept[0] if kept else 1, factors)
+        return whole
     result, expression = plain(kept[0]), expression_of(kept[0])
     for factor in kept[1:]:
         result *= plain(factor)
         expression = Operation("*", expression, expression_of(factor))
-    return Int(result, expression) if len(kept) > 1 else kept[0]
+    unseen = names(tuple(factor for factor in factors if factor == 1)) - names(expression)
+    if unseen:
+        expression = Operation("*", expression, Opaque(1, unseen))
+    return Int(result, expression)
 
 
 def show(expression: Expression, known: dict[str, object] | None = None) -> str:
@@ -238,6 +240,8 @@ def _show(expression: Expression) -> tuple[str, int]:
     match expression:
         case Symbol(name):
             return name, 9
+        case Operation("*", left, Opaque(1)):
+            return _show(left)
         case Operation(operator, left, right):
             level = _PRECEDENCE[operator]
             (before, left_level), (after, right_level) = _show(left), _show(right)
@@ -347,9 +351,12 @@ def combined(operator: str, left: Any, right: Any) -> Any:
     if operator == "*" and type(left) is int and left == 1:
         return right
     value = compute(operator, plain(left), plain(right))
+    before, after = expression_of(left), expression_of(right)
+    if isinstance(before, (int, float, Opaque)) and isinstance(after, (int, float, Opaque)):
+        return opaque(value, left, right)
     if operator == "+" and isinstance(value, int):
-        return traced(value, _sum(expression_of(left), expression_of(right)))
-    return traced(value, Operation(operator, expression_of(left), expression_of(right)))
+        return traced(value, _sum(before, after))
+    return traced(value, Operation(operator, before, after))
 
 
 def _sum(left: Expression, right: Expression) -> Expression:

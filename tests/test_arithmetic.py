@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import math
 import pickle
@@ -281,6 +282,21 @@ def test_an_opaque_number_prints_as_a_number_and_keeps_its_names() -> None:
     size = opaque(55, traced(11, A), 4)
     assert size == 55 and show(expression_of(size)) == "55" and names(size) == {"a"}
     assert show(expression_of(size * 2)) == "110" and names(size * 2) == {"a"}
+
+
+def test_sizes_that_are_printed_as_numbers_make_products_as_numbers_do() -> None:
+    """Whether a size depends on a param is not seen where it is printed, and not forgotten."""
+    plain = (1, 3, 512)
+    for sizes in itertools.product(plain, repeat=3):
+        hidden = tuple(opaque(size, traced(11, A)) for size in sizes)
+        for mixed in (hidden, (sizes[0], *hidden[1:]), (*hidden[:2], sizes[2])):
+            assert product(mixed) == product(sizes) and names(product(mixed)) == {"a"}
+            assert show(expression_of(product(mixed))) == show(expression_of(product(sizes)))
+            assert show(expression_of(product(mixed) + 1)) == show(expression_of(product(sizes) + 1))
+    channels = traced(4, C)
+    assert show(expression_of(product((channels, opaque(1, traced(2, B)), 1)))) == "c"
+    assert names(product((channels, opaque(1, traced(2, B)), 1))) == {"b", "c"}
+    assert show(expression_of(product((opaque(1, traced(2, B)), channels, 7)))) == "c * 7"
 
 
 def test_a_long_expression_becomes_a_number() -> None:
