@@ -68,6 +68,12 @@ def _check_init(rule: InitRule) -> None:
             function.options[name].check(value)
         except ValueError:
             raise ValueError(f"{name} must be {function.options[name].describe()}") from None
+    if function.turned(rule.options) is not None:
+        raise ValueError("a is above b")
+    try:
+        initialisation.NUMBER.check(0.0 if rule.bias is None else rule.bias)
+    except ValueError:
+        raise ValueError(f"the bias must be {initialisation.NUMBER.describe()}, not {rule.bias:g}") from None
 
 
 def _node(node: Any, shape: Shape, known: Known) -> Any:

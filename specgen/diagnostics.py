@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 from unicodedata import category, east_asian_width
@@ -87,6 +87,17 @@ class NetworkError(DiagnosedError, ValueError):
 
 class WeightsError(DiagnosedError):
     """A file that holds no weights, or weights that do not fit the network: why, in `diagnostics`."""
+
+
+#: The most mistakes, or warnings, that are told of one spec.
+MOST = 20
+
+
+def first_of(found: Sequence[Diagnostic], what: str) -> list[Diagnostic]:
+    """The first `MOST` diagnostics; the last of them says that there are more of `what`."""
+    if len(found) <= MOST:
+        return list(found)
+    return [*found[: MOST - 1], replace(found[MOST - 1], notes=(f"only the first {MOST} {what} are shown",))]
 
 
 def nearest(word: str, known: Iterable[str], count: int = 1) -> list[str]:

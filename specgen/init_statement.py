@@ -8,6 +8,7 @@ from specgen import arithmetic, initialisation, syntax
 from specgen.evaluation import Evaluation
 from specgen.expressions import describe
 from specgen.ir import InitRule, Network
+from specgen.layers.fields import must_be
 from specgen.scope import Scope
 
 
@@ -25,7 +26,7 @@ def init_rule(evaluation: Evaluation, statement: syntax.Init, scope: Scope) -> I
         except ValueError:
             evaluation.fail(
                 "wrong-value",
-                f"`{name}` must be {kind.describe()}",
+                f"`{name}` must be {must_be(kind.describe(), value)}",
                 argument.span,
                 f"this is {describe(value)}",
             )
@@ -37,6 +38,13 @@ def init_rule(evaluation: Evaluation, statement: syntax.Init, scope: Scope) -> I
             statement.function.span,
             "not given here",
         )
+    if (turned := function.turned(values)) is not None:
+        at = next(
+            one for one in statement.arguments if isinstance(one, syntax.Option) and one.name.text in "ab"
+        )
+        title = f"`{statement.function.text}` draws from `a` to `b`, and `a` is above `b`"
+        low, high = map(describe, turned)
+        evaluation.fail("wrong-value", title, at.span, f"from {low} to {high}")
     bias = values.pop("bias", None)
     kind_name = initialisation.kinds()[statement.kind.text]
     return InitRule(

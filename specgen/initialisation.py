@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from specgen.arithmetic import names
 from specgen.ir import InitRule, Network, Step, walk
@@ -20,7 +21,7 @@ _FAN: dict[str, OptionType] = {
     ),
 }  # fmt: skip
 _NORMAL: dict[str, OptionType] = {"mean": Real(), "std": Real(0)}
-_GAIN: dict[str, OptionType] = {"gain": Real()}
+_GAIN: dict[str, OptionType] = {"gain": Real(0)}
 
 
 #: What the value for a bias may be.
@@ -35,13 +36,24 @@ class Function:
     least_axes: int = 1
     most_axes: int = 5
     required: tuple[str, ...] = ()
+    #: The values of `a` and `b` that are not given, where values lie between the two.
+    between: tuple[float, float] | None = None
+
+    def turned(self, options: Mapping[str, Any]) -> tuple[float, float] | None:
+        """`a` and `b`, if `a` is above `b`: PyTorch draws nothing from there."""
+        if self.between is None:
+            return None
+        low, high = (options.get(name, default) for name, default in zip("ab", self.between, strict=True))
+        return (low, high) if low > high else None
 
 
 #: The functions of `torch.nn.init`, without the underscore.
 FUNCTIONS: dict[str, Function] = {
-    "uniform": Function({"a": Real(), "b": Real()}),
+    "uniform": Function({"a": Real(), "b": Real()}, between=(0.0, 1.0)),
     "normal": Function(_NORMAL),
-    "trunc_normal": Function({**_NORMAL, "a": Real(), "b": Real()}),
+    "trunc_normal": Function(
+        {"mean": Real(), "std": Real(0, open_low=True), "a": Real(), "b": Real()}, between=(-2.0, 2.0)
+    ),
     "constant": Function({"val": Real()}, required=("val",)),
     "ones": Function({}),
     "zeros": Function({}),
@@ -51,7 +63,7 @@ FUNCTIONS: dict[str, Function] = {
     "xavier_normal": Function(_GAIN, 2),
     "kaiming_uniform": Function(_FAN, 2),
     "kaiming_normal": Function(_FAN, 2),
-    "orthogonal": Function(_GAIN, 2),
+    "orthogonal": Function({"gain": Real()}, 2),
     "sparse": Function({"sparsity": Real(0, 1), "std": Real(0)}, 2, 2, ("sparsity",)),
 }
 

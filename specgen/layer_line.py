@@ -12,9 +12,8 @@ from specgen.evaluation import Evaluation
 from specgen.expressions import describe, no_hexadecimal
 from specgen.layers import registry
 from specgen.layers.base import Layer
-from specgen.layers.fields import WrongOptions
+from specgen.layers.fields import WrongOptions, must_be
 from specgen.scope import Given, Scope
-from specgen.shape import LARGEST
 from specgen.source import Source, Span
 
 
@@ -120,8 +119,7 @@ def make(
                 )
             else:
                 one = given[name]
-                if is_number(one.value) and one.value > LARGEST:
-                    wanted = "less than 2^31"
+                wanted = must_be(wanted, one.value)
                 title = f"{_as_written(evaluation.source, one.span, name, word.text)} must be {wanted}"
                 fraction = isinstance(one.value, float) and not one.value.is_integer()
                 rounded = "a number is not rounded unless you say how: `floor(…)`, `round(…)`, `a // b`"

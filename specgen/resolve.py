@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 from specgen import initialisation, options, syntax, vocabulary
-from specgen.diagnostics import Diagnostic, Label, listed
+from specgen.diagnostics import MOST, Diagnostic, Label, first_of, listed
 from specgen.expressions import FUNCTIONS
 from specgen.layers import registry
 from specgen.layers.base import Layer
@@ -17,9 +16,6 @@ from specgen.names import objection
 from specgen.source import Source, Span
 
 _T = TypeVar("_T")
-
-#: The most mistakes that are reported in one go.
-MOST = 20
 
 
 def resolve(source: Source, spec: syntax.Spec, given_words: Iterable[str] = ()) -> list[Diagnostic]:
@@ -48,10 +44,7 @@ class _Resolver:
         self._unique(statements)
         self._input_first(statements)
         self._body(self.spec.body, {}, {}, top=True)
-        found = [self.found[key] for key in sorted(self.found)][:MOST]
-        if len(self.found) > MOST:
-            found[-1] = replace(found[-1], notes=(f"only the first {MOST} mistakes are shown",))
-        return found
+        return first_of([self.found[key] for key in sorted(self.found)], "mistakes")
 
     def problem(
         self, code: str, title: str, span: Span, label: str = "", *help_: str, also: Label | None = None

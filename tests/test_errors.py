@@ -6,6 +6,7 @@ A wrong spec's first lines may say what it is compiled with: `# variant: NAME`, 
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 import specgen
+from specgen.cli import main
 from specgen.compiler import analyse, as_value
 from specgen.diagnostics import render
 from specgen.limits import Limits
@@ -186,6 +188,18 @@ def test_only_so_many_mistakes_are_shown() -> None:
         specgen.compile(text=INPUT + "cnov 8\n" * 100)
     assert len(caught.value.diagnostics) == 20
     assert str(caught.value).endswith("note: only the first 20 mistakes are shown")
+
+
+def test_only_so_many_warnings_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What was silenced is none of them, and the last one says that there are more."""
+    spec = tmp_path / "net.spec"
+    spec.write_text("input 8\nrelu\n" + "relu  # ok: activation-twice\n" * 29 + "relu; " * 40)
+    assert main(["check", str(spec), "--format", "json"]) == 0
+    (found,) = json.loads(capsys.readouterr().out)
+    assert [warning["code"] for warning in found["diagnostics"]] == ["activation-twice"] * 20
+    assert {warning["labels"][0]["line"] for warning in found["diagnostics"]} == {32}
+    assert found["diagnostics"][-1]["notes"] == ["only the first 20 warnings are shown"]
+    assert not any(warning["notes"] for warning in found["diagnostics"][:-1])
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -15,6 +16,7 @@ import specgen
 from specgen.backends import fills
 from specgen.backends.fills import Fill, fill_exactly, fill_fast
 from specgen.initialisation import FUNCTIONS
+from specgen.layers.fields import LARGEST_REAL, Real
 
 #: Rounds of 16 that come out even and that do not, and too few for a round.
 SIZES = (1, 15, 16, 17, 37, 64, 1000)
@@ -172,3 +174,24 @@ def test_fast_leaves_what_pytorch_leaves() -> None:
 def test_an_unknown_way_is_refused() -> None:
     with pytest.raises(ValueError, match="'quick' is no way to draw the weights: use one of torch, fast"):
         specgen.load("vgg11", device="meta", init="quick")
+
+
+@pytest.mark.filterwarnings("ignore:mean is more than 2 std")
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_what_an_init_may_be_given_pytorch_takes(function: str) -> None:
+    """Each option alone, at the ends of what is allowed and beyond: what is accepted, PyTorch fills with."""
+    known = FUNCTIONS[function]
+    kind = "linear" if known.most_axes == 2 else "conv"
+    edge = math.nextafter(LARGEST_REAL, 0.0)
+    reals = [name for name, option in known.options.items() if isinstance(option, Real)]
+    accepted = 0
+    for name in (*reals, "bias"):
+        for value in (-LARGEST_REAL, -edge, -3.0, 0.0, 1e-30, 3.0, edge, LARGEST_REAL, 1e39):
+            options = {**REQUIRED.get(function, {}), name: value}
+            given = " ".join(f"{option}={number!r}" for option, number in options.items())
+            text = f"input 1x4x4\ninit {kind} {function} {given}\nconv 1 k=1; fc 2"
+            with suppress(specgen.SpecError):
+                specgen.compile(text=text)
+                accepted += 1
+                specgen.load(text=text)
+    assert accepted

@@ -291,6 +291,10 @@ CHANGES: dict[str, Callable[[Json], None]] = {
     "init with a text": change("init.0.options", {"mode": "fan_out'); x('"}),
     "init with code for an option": change("init.0.options", {"a=x(), mode": 1}),
     "init without what it needs": change("init.0", {"kind": "conv", "function": "constant"}),
+    "init between turned ends": change(
+        "init.0", {"kind": "conv", "function": "uniform", "options": {"a": 2.0}}
+    ),
+    "init beyond float32": change("init.0.bias", 1e39),
     "init that does not fit": change("init.0", {"kind": "norm", "function": "orthogonal"}),
     "guard that is no text": lambda tree: guarded(tree).update(guard=1),
     "description that is no text": change("description", ["x"]),

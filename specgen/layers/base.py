@@ -348,22 +348,40 @@ def nearest_multiples(number: int, count: int) -> list[int]:
     return sorted((low, low + count), key=lambda one: (abs(one - number), one))
 
 
-def smaller_kernels(x: Shape, padding: tuple[int, ...], dilation: tuple[int, ...]) -> list[Mapping[str, Any]]:
-    """The largest kernel that fits, as a remedy; none where that would be a single element."""
-    sizes = [
-        (int(size) + 2 * int(p) - 1) // int(d) + 1
-        for size, p, d in zip(x.spatial, padding, dilation, strict=True)
-    ]
-    return [{"kernel_size": min(sizes)}] if min(sizes) > 1 else []
+def smaller_windows(
+    kernel: tuple[int, ...], x: Shape, padding: tuple[int, ...], dilation: tuple[int, ...]
+) -> list[Mapping[str, Any]]:
+    """What fits of a window, as remedies: a smaller dilation, or the largest kernel.
+
+    A kernel is cut on the axes where it is too long; none is proposed where a single element would be left.
+    """
+    room = [int(size) + 2 * int(p) - 1 for size, p in zip(x.spatial, padding, strict=True)]
+    closer = tuple(
+        min(int(d), free // (k - 1)) if k > 1 else int(d)
+        for k, d, free in zip(kernel, dilation, room, strict=True)
+    )
+    shorter = tuple(
+        min(int(k), free // int(d) + 1) for k, d, free in zip(kernel, dilation, room, strict=True)
+    )
+    found: list[Mapping[str, Any]] = (
+        [{"dilation": collapse(closer)}] if closer != dilation and min(closer) > 0 else []
+    )
+    cut = [new for old, new in zip(kernel, shorter, strict=True) if new < old]
+    return [*found, {"kernel_size": collapse(shorter)}] if min(cut, default=0) > 1 else found
 
 
-def too_large(kernel: tuple[int, ...], x: Shape, why: str = "", **options: Any) -> Refusal:
-    """The refusal of a window that does not fit."""
+def too_large(
+    kernel: tuple[int, ...], dilation: tuple[int, ...], x: Shape, why: str = "", **options: Any
+) -> Refusal:
+    """The refusal of a window that does not fit; the dilation is at fault where the kernel alone would."""
+    covers = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
+    apart = "" if covers == kernel else f" with dilation {collapse(dilation)} covers {times(covers)}, which"
+    alone = all(k <= size for k, size in zip(kernel, x.spatial, strict=True))
     return Refusal(
         "kernel-too-large",
         "kernel is larger than what it slides over",
-        f"{times(kernel)} does not fit in {times(x.spatial)}{why}",
-        at="kernel_size",
+        f"{times(kernel)}{apart} does not fit in {times(x.spatial)}{why}",
+        at="dilation" if apart and alone else "kernel_size",
         **options,
     )
 

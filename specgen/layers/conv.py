@@ -16,7 +16,7 @@ from specgen.layers.base import (
     need_division,
     need_map,
     per_axis,
-    smaller_kernels,
+    smaller_windows,
     too_large,
     unless,
 )
@@ -82,8 +82,8 @@ class Convolution(Layer):
         out = along(window, x.spatial, kernel, stride, padding, dilation)
         if min(out) < 1:
             half = collapse(_half(kernel, dilation))
-            smaller = smaller_kernels(x, padding, dilation)
-            raise too_large(kernel, x, remedies=({"padding": half}, *smaller))
+            smaller = smaller_windows(kernel, x, padding, dilation)
+            raise too_large(kernel, dilation, x, remedies=({"padding": half}, *smaller))
         return Shape(channels, out)
 
     def call(self, x: Shape) -> Call:

@@ -9,6 +9,9 @@ from typing import Any, ClassVar, Literal, NamedTuple, get_origin, get_type_hint
 from specgen import arithmetic
 from specgen.shape import LARGEST
 
+#: A number that is no size stays below this: float32 holds it, and what `torch.nn.init` makes of it.
+LARGEST_REAL = 2.0**126
+
 
 class OptionType(ABC):
     """A type that checks a value and can say what it accepts. Used as `Annotated[int, Whole(1)]`."""
@@ -81,6 +84,17 @@ def options_of(layer: type) -> dict[str, Option]:
     return found
 
 
+def must_be(wanted: str, value: Any) -> str:
+    """What a value must be that is refused: `wanted`, or the limit where it is only too large."""
+    if not arithmetic.is_number(value):
+        return wanted
+    if "whole" in wanted:
+        return "less than 2^31" if value > LARGEST else wanted
+    if abs(value) < LARGEST_REAL:
+        return wanted
+    return "less than 2^126" if value > 0 else "more than -2^126"
+
+
 def whole(value: Any) -> int:
     """A whole number; a computed `128.0` is one. Raises `ValueError` for anything else."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -132,9 +146,7 @@ class Real(OptionType):
             raise ValueError
         if self.high is not None and value > self.high:
             raise ValueError
-        if abs(value) > 1e308:  # also refuses infinity; NaN fails the comparison below
-            raise ValueError
-        if value != value:
+        if not abs(value) < LARGEST_REAL:  # also refuses infinity and NaN
             raise ValueError
         if isinstance(value, arithmetic.Int):
             return arithmetic.Float(float(value), value.expression)
@@ -148,8 +160,11 @@ class Real(OptionType):
         return "a number"
 
     def schema(self) -> dict[str, Any]:
-        limits = {"exclusiveMinimum" if self.open_low else "minimum": self.low, "maximum": self.high}
-        return {"type": "number", **{key: limit for key, limit in limits.items() if limit is not None}}
+        low: dict[str, Any] = {"exclusiveMinimum": -LARGEST_REAL}
+        if self.low is not None:
+            low = {"exclusiveMinimum" if self.open_low else "minimum": self.low}
+        high = {"exclusiveMaximum": LARGEST_REAL} if self.high is None else {"maximum": self.high}
+        return {"type": "number", **low, **high}
 
 
 @dataclass(frozen=True)

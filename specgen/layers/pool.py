@@ -12,7 +12,7 @@ from specgen.layers.base import (
     Window,
     need_map,
     per_axis,
-    smaller_kernels,
+    smaller_windows,
     too_large,
     unless,
 )
@@ -58,7 +58,8 @@ class WindowPool(Layer):
         out = along(window, x.spatial, kernel, stride, padding, dilation, ceil=self.ceil_mode)
         if min(out) < 1:
             ceil = ({"ceil_mode": True},) if max(x.spatial) > 1 else ()
-            raise too_large(kernel, x, remedies=(*smaller_kernels(x, padding, dilation), *ceil))
+            smaller = smaller_windows(kernel, x, padding, dilation)
+            raise too_large(kernel, dilation, x, remedies=(*smaller, *ceil))
         return x.replace(spatial=out)
 
     def workings(self, x: Shape) -> tuple[Working, ...]:
@@ -157,7 +158,7 @@ class AvgPool(WindowPool):
         out = super().infer(x)
         kernel = per_axis(self.kernel_size, x, "kernel_size")
         if x.rank == 3 and any(k > size for k, size in zip(kernel, x.spatial, strict=True)):
-            raise too_large(kernel, x, ": PyTorch's `AvgPool3d` does not count the padding here")
+            raise too_large(kernel, (1, 1, 1), x, ": PyTorch's `AvgPool3d` does not count the padding here")
         return out
 
     def own_keywords(self, x: Shape) -> dict[str, Argument]:

@@ -64,22 +64,24 @@ class Flatten(Layer):
         return () if x.positions == 1 or self.infer(x).rank else None
 
 
+_POSITIVE = Real(0, open_low=True)
+
+
 class _Factors(OptionType):
     """A positive number, or one per axis."""
 
     def check(self, value: Any) -> Any:
-        positive = Real(0, open_low=True)
         if isinstance(value, (tuple, list)):
             if not 1 <= len(value) <= 3:
                 raise ValueError
-            return tuple(positive.check(item) for item in value)
-        return positive.check(value)
+            return tuple(_POSITIVE.check(item) for item in value)
+        return _POSITIVE.check(value)
 
     def describe(self) -> str:
         return "a number > 0, or one per axis"
 
     def schema(self) -> dict[str, Any]:
-        one = {"type": "number", "exclusiveMinimum": 0}
+        one = _POSITIVE.schema()
         return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1, "maxItems": 3}]}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from specgen.diagnostics import Diagnostic
+from specgen.diagnostics import Diagnostic, first_of
 from specgen.lint import branches, layers, maps, names, ok
 from specgen.lint.flow import Checked
 
@@ -48,11 +48,14 @@ ABOUT_TEXT = (
 
 
 def lint(checked: Checked) -> list[Diagnostic]:
-    """All warnings about a spec, in the order of the text, each place once; silenced ones are left out."""
+    """The warnings about a spec, in the order of the text, each place once; silenced ones are left out.
+
+    Of very many, the first are told, and that there are more.
+    """
     found = list(_once((*checked.found, *(one for find in WARNINGS.values() for one in find(checked)))))
     kept = ok.silenced(checked.source, found) if "#" in checked.source.text else found
     kept += ok.unused(checked, found, CODES, ABOUT_TEXT)
-    return sorted(kept, key=lambda warning: warning.labels[0].span)
+    return first_of(sorted(kept, key=lambda warning: warning.labels[0].span), "warnings")
 
 
 def _once(warnings: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
