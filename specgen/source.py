@@ -8,7 +8,7 @@ import sys
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 
 class Span(NamedTuple):
@@ -100,22 +100,37 @@ def read_bytes(path: str | os.PathLike[str], limit: int) -> bytes:
     name = os.fspath(path)
     if name == "-":
         return _read_standard_input(limit)
+    with open_regular(name) as file:
+        try:
+            data: bytes | None = file.read(limit + 1)
+        except OSError as error:
+            raise ReadError(reason(error)) from None
+    if data is None:
+        raise ReadError("there is nothing to read yet")
+    return data
+
+
+def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+    """A regular file, opened to be read; raises `ReadError`, and waits for nothing."""
     try:
-        if not stat.S_ISREG(os.stat(name).st_mode):
+        if not stat.S_ISREG(os.stat(path).st_mode):
             raise ReadError("not a regular file")
         # Between the two looks, another file may have come by that name: opening it must not wait either.
-        handle = os.open(name, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
-        with open(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise ReadError("not a regular file")
-            data: bytes | None = file.read(limit + 1)
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise ReadError("not a regular file")
+        return open(handle, "rb")
     except OSError as error:
         raise ReadError(reason(error)) from None
     except ValueError:
         raise ReadError("no file has such a name") from None
-    if data is None:
-        raise ReadError("there is nothing to read yet")
-    return data
+
+
+def lasting_name(file: BinaryIO, path: str | os.PathLike[str]) -> str:
+    """A name for an open file that means it whatever has come by its `path`, where the system has one."""
+    held = f"/dev/fd/{file.fileno()}"
+    return held if os.path.exists(held) else os.fspath(path)
 
 
 def _read_standard_input(limit: int) -> bytes:

@@ -8,7 +8,7 @@ import os
 import re
 import zipfile
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor, nn
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from specgen import resources
 from specgen.diagnostics import Diagnostic, WeightsError, abridged
 from specgen.shape import times
-from specgen.source import ReadError, read_bytes, reason
+from specgen.source import ReadError, lasting_name, open_regular, reason
 
 
 def read_weights(
@@ -189,7 +189,8 @@ _ARCHIVE, _OLDER = b"PK\x03\x04", b"\x80"
 def _read(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     """The tensors of a file by name. Nothing in it is run, and no more is read than it is long."""
     try:
-        state = _state_of(path, read_bytes(path, 8))
+        with open_regular(path) as file:
+            state = _state_of(file, lasting_name(file, path))
     except (ReadError, OSError) as error:
         why = reason(error) if isinstance(error, OSError) else str(error)
         raise WeightsError([Diagnostic("unreadable", f"cannot read `{os.fsdecode(path)}`: {why}")]) from None
@@ -203,19 +204,21 @@ def _read(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     return state
 
 
-def _state_of(path: str | os.PathLike[str], start: bytes) -> Any:
-    """What a file holds, whose first nine bytes are `start`; raises whatever its reader does."""
+def _state_of(file: BinaryIO, name: str) -> Any:
+    """What a file holds, which can be opened by `name` too; raises whatever its reader does."""
+    start = file.read(9)
     if start[8:] == b"{":
         from safetensors.torch import load_file
 
-        state = load_file(path)
-        _refuse_twofold(read_bytes(path, 7 + int.from_bytes(start[:8], "little"))[8:])
+        state = load_file(name)
+        file.seek(8)
+        _refuse_twofold(file.read(int.from_bytes(start[:8], "little")))
         return state
     if start.startswith(_ARCHIVE):
-        _refuse_foreign(path)
+        _refuse_foreign(file)
     elif not start.startswith(_OLDER):
         raise ValueError("it begins like neither")
-    return torch.load(path, "cpu", weights_only=True, mmap=start.startswith(_ARCHIVE))
+    return torch.load(name, "cpu", weights_only=True, mmap=start.startswith(_ARCHIVE))
 
 
 #: What to do where a checkpoint holds something else.
@@ -261,13 +264,13 @@ def _refuse_twofold(header: bytes) -> None:
     json.loads(header, object_pairs_hook=table)
 
 
-def _refuse_foreign(path: str | os.PathLike[str]) -> None:
+def _refuse_foreign(file: BinaryIO) -> None:
     """Refuse an archive that is not as `torch.save` writes it.
 
     It compresses nothing, so that no part is longer than the file. And the file ends with its directory:
     what is looked at here is what PyTorch will read.
     """
-    with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
+    with zipfile.ZipFile(file) as archive:
         parts = archive.infolist()
         size = file.seek(0, os.SEEK_END)
         if any(part.compress_type != zipfile.ZIP_STORED for part in parts):
