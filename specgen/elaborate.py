@@ -19,11 +19,11 @@ from specgen.draft import Draft, DraftBlock, DraftParallel, DraftSequence
 from specgen.evaluation import Evaluation
 from specgen.expressions import describe
 from specgen.init_statement import check_init, init_rule
-from specgen.ir import InitRule, Network, walk
+from specgen.ir import InitRule, Network
 from specgen.joins import BranchRefusal, join, share
 from specgen.layer_line import given_on
 from specgen.layers import registry
-from specgen.layers.base import Refusal, asked
+from specgen.layers.base import Refusal
 from specgen.layers.fields import WrongOptions
 from specgen.limits import Limits
 from specgen.placing import Frame, Placing
@@ -568,21 +568,7 @@ def _written(statement: syntax.Statement) -> int:
 
 
 def _check_figures(evaluation: Evaluation, network: Network) -> None:
-    """Every layer has to know its parameters and its multiply-adds."""
-    try:
-        network.layers  # noqa: B018 (they are worked out once)
-    except Exception:
-        for _, step in walk(network.root):
-            try:
-                asked(step.layer, step.layer.parameters, step.input)
-                asked(step.layer, step.layer.macs, step.input)
-            except Refusal as refusal:
-                span = evaluation.source.span_of_line(step.line or 1)
-                problem = evaluation.diagnostic(
-                    refusal.code, refusal.title, span, refusal.label, refusal.advice
-                )
-                raise SpecError([problem]) from refusal.__cause__
-        raise
+    """No total may be too large to be counted."""
     for what, total in (("parameters", network.params), ("multiply-adds", network.macs)):
         if total >= LARGEST_TOTAL:
             most = max(network.layers, key=lambda row: row.params if what == "parameters" else row.macs)

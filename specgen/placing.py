@@ -19,7 +19,8 @@ from specgen.draft import Draft, DraftLayer
 from specgen.evaluation import Evaluation
 from specgen.layer_line import defaults_of, given_on, make
 from specgen.layers import registry
-from specgen.layers.base import Layer, Refusal, asked, inferred
+from specgen.layers.base import Layer, Refusal, inferred
+from specgen.layers.foreign import vet
 from specgen.limits import Limits
 from specgen.scope import Given, Scope
 from specgen.shape import Shape
@@ -125,8 +126,10 @@ class Placing(Evaluation):
         try:
             output = inferred(layer, arrived)
             written = (*arrived.sizes, *(one.value for name, one in given.items() if name in layer.options))
+            if layer.is_foreign:
+                vet(layer, arrived, output)
             if not arithmetic.are_plain(written) and arithmetic.opaque_names(written):
-                call = asked(layer, layer.call, arrived)
+                call = layer.call(arrived)
                 self.decided |= arithmetic.opaque_names((*call.arguments, *call.keywords.values()))
         except Refusal as refusal:
             fitting = None if change is None else self.with_other_channels(arrived, line.span)

@@ -61,6 +61,48 @@ class Uncalled(Layer):
         raise NotImplementedError
 
 
+class Misnames(Own):
+    word = "misnames"
+
+    def call(self, x: Shape) -> Any:
+        return "Identity"
+
+
+class Hands(Own):
+    word = "hands"
+
+    def call(self, x: Shape) -> Call:
+        return Call("Identity", (3, (1, [x.channels])))  # type: ignore[arg-type]
+
+
+class Endless(Own):
+    word = "endless"
+
+    def call(self, x: Shape) -> Call:
+        return Call("Identity", (), {"eps": float("inf")})
+
+
+class Uncounted(Own):
+    word = "uncounted"
+
+    def macs(self, x: Shape) -> Any:
+        return "many"
+
+
+class Halves(Own):
+    word = "halves"
+
+    def infer(self, x: Shape) -> Shape:
+        return Shape(x.channels / 2, x.spatial)  # type: ignore[arg-type]
+
+
+class Keeps(Own):
+    word = "keeps"
+
+    def saved(self, x: Shape, contiguous: bool) -> Any:
+        raise RuntimeError("nothing")
+
+
 class Blind(Own):
     word = "blind"
 
@@ -78,7 +120,21 @@ class Refuses(Own):
         raise Refusal("not-on-mondays", "`refuses` takes nothing", "not even this")
 
 
-LAYERS = (Divides, Quarters, Nothing, Weightless, Uncalled, Blind, Refuses)
+LAYERS = (
+    Divides,
+    Quarters,
+    Nothing,
+    Weightless,
+    Uncalled,
+    Misnames,
+    Hands,
+    Endless,
+    Uncounted,
+    Halves,
+    Keeps,
+    Blind,
+    Refuses,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -107,6 +163,16 @@ FAILING: dict[str, tuple[str, str, int, type[Exception] | None]] = {
     "input 3x8x8\nid\nweightless": (
         "`weightless` raises KeyError: 'weight'", "Weightless.parameters", 3, KeyError,
     ),
+    "input 3x8x8\nM; uncalled": (
+        "`uncalled` raises NotImplementedError", "Uncalled.call", 2, NotImplementedError,
+    ),
+    "input 3x8x8\nmisnames": ("`misnames` gives a wrong answer to `call`", "Misnames.call", 2, None),
+    "input 3x8x8\nhands": ("`hands` gives a wrong answer to `call`", "Hands.call", 2, None),
+    "input 3x8x8\nendless": ("`endless` gives a wrong answer to `call`", "Endless.call", 2, None),
+    "input 3x8x8\nblind": ("`blind` raises IndexError", "Blind.windows", 2, IndexError),
+    "input 3x8x8\nuncounted": ("`uncounted` gives a wrong answer to `macs`", "Uncounted.macs", 2, None),
+    "input 3x8x8\nhalves": ("`halves` gives a wrong answer to `infer`", "Halves.infer", 2, None),
+    "input 3x8x8\nkeeps": ("`keeps` raises RuntimeError: nothing", "Keeps.saved", 2, RuntimeError),
 }  # fmt: skip
 
 
@@ -143,8 +209,6 @@ def test_the_command_line_shows_no_traceback_unless_asked(
     ("text", "said"),
     [
         ("input 3x8x8\nM\nquarters", "H, W of the form 8·k or 8·k + 1, ≥ 8"),
-        ("input 3x8x8\nuncalled", "exactly 8 × 8, because of `uncalled` in line 2"),
-        ("input 4x8x8\ndivides\nblind", "any H, W"),
     ],
 )
 def test_what_is_accepted_can_be_asked(text: str, said: str) -> None:
@@ -165,3 +229,67 @@ def test_a_code_of_ones_own_has_no_rule_in_sarif(tmp_path: Path, capsys: pytest.
     assert main(["check", str(spec), "--format", "sarif"]) == 1
     (found,) = json.loads(capsys.readouterr().out)["runs"][0]["results"]
     assert found["ruleId"] == "not-on-mondays" and "ruleIndex" not in found
+
+
+class Unbuilt(Own):
+    """Whose class takes other arguments."""
+
+    word = "unbuilt"
+
+    def call(self, x: Shape) -> Call:
+        return Call("Linear")
+
+
+class Unnamed(Own):
+    """Whose class PyTorch does not have."""
+
+    word = "unnamed"
+
+    def call(self, x: Shape) -> Call:
+        return Call("NoSuchModule")
+
+
+class Elsewhere(Unnamed):
+    """Whose class is in a module that there is not."""
+
+    word = "elsewhere"
+    modules = "no.such.module"
+
+
+class Doubles(Own):
+    """Whose rule says something else than its class does."""
+
+    word = "doubles"
+
+    def infer(self, x: Shape) -> Shape:
+        return x.replace(channels=2 * x.channels)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (Unbuilt, "TypeError: Linear.__init__() missing"),
+        (Unnamed, "AttributeError: module 'torch.nn' has no attribute 'NoSuchModule'"),
+        (Elsewhere, "ModuleNotFoundError: No module named 'no'"),
+        (Doubles, "1 gives (3, 8, 8), not (6, 8, 8)"),
+    ],
+)
+def test_a_layer_that_does_not_build(
+    kind: type[Layer], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No rule is wrong by itself: that is seen only where the network is built and run."""
+    register_layer(kind)
+    try:
+        spec = tmp_path / "net.spec"
+        spec.write_text(f"input 3x8x8\nid\n{kind.word}")
+        assert main(["check", str(spec)]) == 0
+        capsys.readouterr()
+        assert main(["build", str(spec)]) == 1
+        title, note = capsys.readouterr().err.splitlines()
+        assert title == f"error[layer-fails]: the network does not run with `{kind.word}` in it"
+        assert note.startswith(f"  = note: {said}")
+        assert main(["emit", str(spec)]) == (kind is Elsewhere)
+        said_by_emit = capsys.readouterr().err
+        assert said_by_emit.startswith("error[layer-fails]: there is no module" if kind is Elsewhere else "")
+    finally:
+        unregister_layer(kind)

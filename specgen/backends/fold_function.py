@@ -43,8 +43,7 @@ def fold_function(folded: Folded) -> list[str]:
 
 def _has_state(step: Step) -> bool:
     """Whether a layer has tensors in the state dict; one of somebody else's may have any."""
-    foreign = not type(step.layer).__module__.startswith("specgen.layers.")
-    return foreign or step.layer.family == "norm" or bool(step.layer.parameters(step.input))
+    return step.layer.is_foreign or step.layer.family == "norm" or bool(step.layer.parameters(step.input))
 
 
 def _table(name: str, rows: Iterable[tuple[str, ...]]) -> list[str]:

@@ -9,15 +9,23 @@ from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any
 
+from specgen.diagnostics import Diagnostic, SpecError
 from specgen.python_ast import parse_module
 
 
 @cache
 def definitions(module: str) -> Mapping[str, str]:
-    """The top-level classes and functions of a module by name, as they are written."""
-    spec = find_spec(module)
+    """The top-level classes and functions of a module by name, as they are written.
+
+    Raises `SpecError` where there is no such module.
+    """
+    try:
+        spec = find_spec(module)
+    except ImportError:
+        spec = None
     if spec is None:
-        raise ModuleNotFoundError(f"there is no module {module}")
+        why = "it would hold the class of a layer: the layer's `modules` names it"
+        raise SpecError([Diagnostic("layer-fails", f"there is no module `{module}`", notes=(why,))])
     loader: Any = spec.loader
     text: str = loader.get_source(module)
     rows = text.split("\n")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import click
 
 from specgen.cli.arguments import (
+    debug,
     network_of,
     or_stdin,
     refuse_overwriting,
@@ -15,8 +17,24 @@ from specgen.cli.arguments import (
     spec_argument,
     spec_options,
 )
-from specgen.cli.console import USAGE, Stop, figures, print_json
+from specgen.cli.console import USAGE, WRONG, Stop, figures, print_json
 from specgen.source import printable, reason
+
+if TYPE_CHECKING:
+    from specgen.diagnostics import SpecError
+    from specgen.ir import Network
+
+
+def _defect(network: Network, said: str) -> SpecError | None:
+    """What is said where a layer that a program added may be at fault; nothing if there is none."""
+    from specgen.diagnostics import Diagnostic, SpecError, listed
+    from specgen.ir import walk
+
+    foreign = dict.fromkeys(step.layer.word for _, step in walk(network.root) if step.layer.is_foreign)
+    if not foreign:
+        return None
+    title = f"the network does not run with {listed(foreign)} in it"
+    return SpecError([Diagnostic("layer-fails", title, notes=(said.strip().partition("\n")[0][:200],))])
 
 
 @click.command()
@@ -76,9 +94,17 @@ def build(
     except (RuntimeError, MemoryError) as error:
         first = printable(str(error).strip().split("\n")[0])
         raise Stop(USAGE, f"error: PyTorch could not build or run it here: {first}") from None
+    except Exception as error:
+        debug(error)
+        if (defect := _defect(network, f"{type(error).__name__}: {error}")) is None:
+            raise
+        raise refused(defect, as_json, WRONG) from None
     for row in network.layers:
         if observed[row.name] != row.output.sizes:
-            raise AssertionError(f"{row.name} gives {observed[row.name]}, not {row.output.sizes}")
+            said = f"{row.name} gives {observed[row.name]}, not {row.output.sizes}"
+            if (defect := _defect(network, said)) is None:
+                raise AssertionError(said)
+            raise refused(defect, as_json, WRONG)
     if save is not None:
         try:
             save_weights(model, save)

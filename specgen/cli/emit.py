@@ -8,7 +8,14 @@ from collections.abc import Sequence
 
 import click
 
-from specgen.cli.arguments import network_of, or_stdin, refuse_overwriting, spec_argument, spec_options
+from specgen.cli.arguments import (
+    network_of,
+    or_stdin,
+    refuse_overwriting,
+    refused,
+    spec_argument,
+    spec_options,
+)
 from specgen.cli.console import USAGE, WRONG, Stop, print_json
 from specgen.source import ReadError, printable, read_bytes, reason
 
@@ -39,8 +46,13 @@ def emit(
         raise click.UsageError("--check needs the file to check: --out FILE")
     if out != "-":
         refuse_overwriting("--out", out, "the spec", spec)
+    from specgen.diagnostics import SpecError
+
     network = network_of(spec, pairs, shape, variant, as_json)
-    text = network.emit(optimize=optimize)
+    try:
+        text = network.emit(optimize=optimize)
+    except SpecError as error:
+        raise refused(error, as_json, WRONG) from None
     if check:
         _check_file(out, text)
     elif as_json:

@@ -134,6 +134,8 @@ class Layer(ABC):
     modules: ClassVar[str] = "specgen.backends.modules"
     #: Whether its output is contiguous, whatever the strides of what arrives.
     gives_contiguous: ClassVar[bool] = False
+    #: Whether it is somebody's own, and none that specgen has.
+    is_foreign: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
         inherited = {
@@ -145,6 +147,7 @@ class Layer(ABC):
             if hasattr(Layer, name):
                 raise TypeError(f"{cls.__name__}.{name} cannot be an option: every layer has a {name}")
         cls.options = {**inherited, **own}
+        cls.is_foreign = not cls.__module__.startswith("specgen.layers.")
         cls._defaults = {name: option.default for name, option in cls.options.items()}
 
     def __init__(self, **options: Any) -> None:
@@ -394,18 +397,18 @@ def inferred(layer: Layer, x: Shape) -> Shape:
     output = asked(layer, layer.infer, x)
     if not isinstance(output, Shape):
         title = f"`{layer.word}` gives a {type(output).__name__} for a shape"
-        raise Refusal("layer-fails", title, _rule_of(layer, "infer", x))
+        raise Refusal("layer-fails", title, rule_of(layer, "infer", x))
     return output
 
 
-def asked(layer: Layer, rule: Callable[[Shape], Answer], x: Shape) -> Answer:
+def asked(layer: Layer, rule: Callable[..., Answer], x: Shape, *more: object) -> Answer:
     """What a rule of a layer says about a shape; raises `Refusal` only.
 
     A layer of somebody's own may raise anything: that is told as a defect of the layer, and what it raised
     is the refusal's cause.
     """
     try:
-        return rule(x)
+        return rule(x, *more)
     except Refusal:
         raise
     except Exception as error:
@@ -413,10 +416,11 @@ def asked(layer: Layer, rule: Callable[[Shape], Answer], x: Shape) -> Answer:
         raise Refusal(
             "layer-fails",
             f"`{layer.word}` raises {type(error).__name__}" + (f": {said}" if said else ""),
-            _rule_of(layer, rule.__name__, x),
+            rule_of(layer, rule.__name__, x),
             advice="this is for whoever wrote the layer; with SPECGEN_DEBUG=1 there is a traceback",
         ) from error
 
 
-def _rule_of(layer: Layer, rule: str, x: Shape) -> str:
+def rule_of(layer: Layer, rule: str, x: Shape) -> str:
+    """Which rule of a layer was asked about what."""
     return f"`{type(layer).__module__}.{type(layer).__qualname__}.{rule}` was asked about {x}"
