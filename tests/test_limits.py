@@ -83,6 +83,26 @@ def test_layers_are_counted_before_they_are_made(text: str, monkeypatch: pytest.
     assert not made
 
 
+@pytest.mark.parametrize(
+    ("text", "layers"),
+    [
+        ("relu", 1),
+        ("g: { relu }", 1),
+        ("block b { relu }\nb", 2),
+        ("block b { relu }\nb; b", 4),
+        ("add { relu | id }", 3),
+        ("residual { relu }", 3),
+        ("block b { residual { relu } }\nb", 3),
+        ("block b { residual { relu } }\nb; b", 6),
+        ("block b(s) { residual when s == 1 { relu } }\nb 2", 2),
+    ],
+)
+def test_what_counts_as_a_layer(text: str, layers: int) -> None:
+    text = INPUT + "relu\n" * 10 + text  # so that the limit for steps is further away
+    assert said(text, limits=Limits(layers=10 + layers)) == ""
+    assert said(text, limits=Limits(layers=9 + layers)) == "too-many-layers"
+
+
 def test_settings_and_variants_are_counted_too(
     tmp_path: object, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,6 +16,43 @@ SAID = [
     ),
     ("network Foo: bar", "`network` takes no `:`", "leave it out", "for example: `network ResNet50`"),
     ("= 3", "unexpected `=`", "a name is needed here", ""),
+    ("and", "unexpected `and`", "a name is needed here", ""),
+    (
+        "residual { relu } and { id }",
+        "unexpected `and`",
+        "it joins conditions",
+        "a shortcut's projection follows `else`",
+    ),
+    (
+        "if true { relu } or relu",
+        "unexpected `or`",
+        "it joins conditions",
+        "a shortcut's projection follows `else`",
+    ),
+    (
+        "if 1 == 2 and 3 = 3 { relu }",
+        "`=` gives an option its value; equality is `==`",
+        "write `==`",
+        "for example: `if s != 1 { conv 64 } else { conv 32 }`",
+    ),
+    (
+        "if 1 < 2 or 3 < 4 < 5 { relu }",
+        "comparisons cannot be chained",
+        "this is the second",
+        "join two of them with `and`",
+    ),
+    (
+        "if not 3 < 4 < 5 { relu }",
+        "comparisons cannot be chained",
+        "this is the second",
+        "join two of them with `and`",
+    ),
+    (
+        "if 1 < 2 { relu }; if 3 < 4 < 5 { relu }",
+        "comparisons cannot be chained",
+        "this is the second",
+        "join two of them with `and`",
+    ),
     (
         "conv1 = Conv2d(3, 64, 3)",
         "`conv1 = …` is not a statement",

@@ -37,6 +37,8 @@ def test_every_word_is_answered_with_one_that_there_is() -> None:
         ("Concat", "here that is `cat { … }`"),
         ("const n = 3", "here that is `let n = 64`"),
         ("parameter n = 3", "here that is `param n = 64`"),
+        ("for i", "here that is `repeat 3 { … }`"),
+        ("while true", "here that is `repeat 3 { … }`"),
         ("assert 3", "here that is `expect 512x7x7`"),
         ("net Small", "here that is `network ResNet50`"),
         ("preset Small", "here that is `variant Small width=32`"),

@@ -22,6 +22,8 @@ TESTS = [
         "test_formats.py", "test_lint.py", "test_hooks.py", "test_explanation.py", "test_schema.py",
         "test_json.py", "test_errors.py", "test_explain.py", "test_trial.py", "test_accepts.py", "views",
         "layers", "test_emitted.py", "test_public_api.py", "test_limits.py", "test_programs.py",
+        "test_syntax_errors.py", "test_failing_layers.py", "test_fills.py", "test_tables.py",
+        "test_highlight.py",
     )
 ]  # fmt: skip
 

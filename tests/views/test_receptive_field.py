@@ -56,6 +56,20 @@ def test_what_sees_everything(text: str) -> None:
     assert last(text).size is None
 
 
+@pytest.mark.parametrize(
+    ("text", "sizes"),
+    [
+        ("conv 4 k=3 p=0; flatten start_dim=2", (3, 3)),
+        ("conv 4 k=24 p=0; flatten", (24, 24)),
+        ("conv 4 k=12 s=12 p=0; flatten", None),
+        ("conv 4 k=4 s=4 p=0; tokens; take 0", (4, 4)),
+        ("conv 4 k=4 s=4 p=0; tokens; attn 1; take 0", None),
+    ],
+)
+def test_windows_behind_what_folds_or_takes_positions(text: str, sizes: tuple[int, ...] | None) -> None:
+    assert last(text).sizes == sizes
+
+
 def test_positions_remain_behind_attention_and_a_gate() -> None:
     assert last("conv 4 k=4 s=4 p=0; tokens; attn 2") == Field(None, (4, 4))
     assert last("M; mul { id | gap; conv 2 k=1 sigmoid }") == Field(None, (2, 2))
