@@ -352,7 +352,8 @@ def combined(operator: str, left: Any, right: Any) -> Any:
         return right
     value = compute(operator, plain(left), plain(right))
     before, after = expression_of(left), expression_of(right)
-    if isinstance(before, (int, float, Opaque)) and isinstance(after, (int, float, Opaque)):
+    shows_no_name = isinstance(before, (int, float, Opaque)) and isinstance(after, (int, float, Opaque))
+    if shows_no_name and Opaque in (type(before), type(after)):
         return opaque(value, left, right)
     if operator == "+" and isinstance(value, int):
         return traced(value, _sum(before, after))
