@@ -103,9 +103,10 @@ def refused(error: DiagnosedError, as_json: bool, code: int) -> Stop:
     return Stop(code)
 
 
-def debug(error: DiagnosedError) -> None:
+def debug(error: Exception) -> None:
     """Show the traceback behind an error, a defect of somebody's layer, where that is asked for."""
-    if error.__cause__ is not None and os.environ.get("SPECGEN_DEBUG"):
+    ours = isinstance(error, DiagnosedError) and error.__cause__ is None
+    if not ours and os.environ.get("SPECGEN_DEBUG"):
         raise error
 
 
