@@ -27,6 +27,7 @@ FILE_NAMES = frozenset(("nn", "torch", "Tensor", "self"))
 CALLED_NAMES = frozenset(
     """
     super int float range isinstance max min round math OrderedDict make_divisible
+    ValueError len FOLDED KEPT fold_weights
     ChannelLayerNorm ChannelRMSNorm StochasticDepth ChannelsLast ChannelsFirst
     Tokens ClassToken PositionEmbedding SelfAttention TakeToken Scale
     """.split()

@@ -188,3 +188,7 @@ def test_what_is_missing_for_folding_is_told() -> None:
         network.fold_weights(state)
     (found,) = caught.value.diagnostics
     assert (found.code, found.notes) == ("keys-differ", ("missing: `0.weight`, `1.running_var`",))
+    names: dict[str, Any] = {"__name__": "emitted"}
+    exec(compile(network.emit(optimize="inference"), "<emitted>", "exec"), names)
+    with pytest.raises(ValueError, match=r"^the state dict has no 0\.weight, 1\.running_var$"):
+        names["fold_weights"](state)

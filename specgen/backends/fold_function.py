@@ -66,7 +66,8 @@ _HEAD = (
     '''    """The state dict of the network with batch norms, as the network above takes it.''',
     "",
     "    In eval mode, a batch norm multiplies and shifts each channel by constants: the layer in",
-    "    front of it does that by its weights.",
+    "    front of it does that by its weights. Raises `ValueError` for a state dict of another",
+    "    network.",
     '''    """''',
     "    folded: OrderedDict[str, Tensor] = OrderedDict()",
 )
@@ -83,10 +84,13 @@ def _folding(transposed: bool) -> list[str]:
     axis = "axis" if transposed else "0"
     return [
         f"    for name, layer, norm, eps{', axis' if transposed else ''} in FOLDED:",
-        """        mean, var = state[f"{norm}.running_mean"], state[f"{norm}.running_var"]""",
+        '''        needed = f"{layer}.weight", f"{norm}.running_mean", f"{norm}.running_var"''',
+        """        missing = ", ".join(key for key in needed if key not in state)""",
+        "        if missing:",
+        """            raise ValueError(f"the state dict has no {missing}")""",
+        "        weight, mean, var = (state[key] for key in needed)",
         """        gain = state.get(f"{norm}.weight", torch.ones_like(mean))""",
         """        shift = state.get(f"{norm}.bias", torch.zeros_like(mean))""",
-        """        weight = state[f"{layer}.weight"]""",
         """        bias = state.get(f"{layer}.bias", torch.zeros_like(mean))""",
         "        scale = gain / torch.sqrt(var + eps)",
         f"""        scaled = weight.movedim({axis}, -1) * scale""",

@@ -9,16 +9,16 @@ from specgen.python_ast import parse_module
 
 _ALLOWED = (
     ast.Module, ast.Expr, ast.Constant, ast.Import, ast.ImportFrom, ast.alias, ast.ClassDef, ast.FunctionDef,
-    ast.arguments, ast.arg, ast.keyword, ast.Return, ast.Assign, ast.AnnAssign, ast.If, ast.IfExp, ast.For,
-    ast.Name, ast.Load, ast.Store, ast.Attribute, ast.Call, ast.Starred, ast.GeneratorExp, ast.comprehension,
-    ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.BinOp, ast.UnaryOp, ast.Compare, ast.BoolOp,
-    ast.JoinedStr, ast.FormattedValue, ast.operator, ast.unaryop, ast.cmpop, ast.boolop,
+    ast.arguments, ast.arg, ast.keyword, ast.Return, ast.Raise, ast.Assign, ast.AnnAssign, ast.If, ast.IfExp,
+    ast.For, ast.Name, ast.Load, ast.Store, ast.Attribute, ast.Call, ast.Starred, ast.GeneratorExp,
+    ast.comprehension, ast.Subscript, ast.Slice, ast.Tuple, ast.List, ast.BinOp, ast.UnaryOp, ast.Compare,
+    ast.BoolOp, ast.JoinedStr, ast.FormattedValue, ast.operator, ast.unaryop, ast.cmpop, ast.boolop,
 )  # fmt: skip
 
 _MODULES = ("torch", "collections", "math")
 
 #: The names of Python's own that emitted code may use.
-_BUILTINS = frozenset("super int float bool str range isinstance max min round len".split())
+_BUILTINS = frozenset("super int float bool str range isinstance max min round len ValueError".split())
 
 #: Attributes of `torch` that an architecture has no use for.
 _FORBIDDEN = frozenset(
@@ -70,6 +70,10 @@ def _check(node: ast.AST, known: set[str]) -> None:
             wrong = [] if name in known else [name]
         case ast.Attribute(attr=name):
             wrong = [name] if name in _FORBIDDEN or (name.startswith("_") and name != "__init__") else []
+        case ast.Raise(exc=ast.Call(func=ast.Name(id="ValueError")), cause=None):
+            wrong = []
+        case ast.Raise():
+            wrong = ["an error of another kind"]
         case ast.FunctionDef(decorator_list=decorators) | ast.ClassDef(decorator_list=decorators):
             wrong = ["a decorator"] if decorators else []
         case _:
