@@ -105,6 +105,8 @@ def refused(error: DiagnosedError, as_json: bool, code: int) -> Stop:
 
 def debug(error: Exception) -> None:
     """Show the traceback behind an error, a defect of somebody's layer, where that is asked for."""
+    from specgen.diagnostics import DiagnosedError
+
     ours = isinstance(error, DiagnosedError) and error.__cause__ is None
     if not ours and os.environ.get("SPECGEN_DEBUG"):
         raise error
