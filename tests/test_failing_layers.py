@@ -293,3 +293,17 @@ def test_a_layer_that_does_not_build(
         assert said_by_emit.startswith("error[layer-fails]: there is no module" if kind is Elsewhere else "")
     finally:
         unregister_layer(kind)
+
+
+def test_what_a_build_raises_shows_where_it_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SPECGEN_DEBUG", "1")
+    register_layer(Unbuilt)
+    try:
+        spec = tmp_path / "net.spec"
+        spec.write_text("input 3x8x8\nunbuilt")
+        with pytest.raises(TypeError, match="missing"):
+            main(["build", str(spec)])
+    finally:
+        unregister_layer(Unbuilt)
