@@ -111,6 +111,8 @@ def nearest(word: str, known: Iterable[str], count: int = 1) -> list[str]:
             by_folded.setdefault(name.casefold(), name)
     if len(word) > _LONGEST_COMPARED:
         return []
+    if len(word) == 1:  # of a letter, every short word is half
+        return [by_folded[word.casefold()]] if word.casefold() in by_folded else []
     for name in list(by_folded.values()):
         if len(name.partition("_")[0]) >= 4:  # `kernl` is near the beginning of `kernel_size`
             by_folded.setdefault(name.casefold().partition("_")[0], name)

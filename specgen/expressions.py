@@ -255,5 +255,10 @@ def describe(value: Any) -> str:
         return f"the word `{value}`"
     if isinstance(value, tuple):
         shown = [describe(item) for item in value[:8]]
-        return f"({', '.join(shown)}{', …' if len(value) > 8 else ''})"
-    return f"{arithmetic.plain(value):.10g}" if isinstance(value, float) else str(arithmetic.plain(value))
+        end = ", …" if len(value) > 8 else "," * (len(value) == 1)
+        return f"({', '.join(shown)}{end})"
+    if not isinstance(value, float):
+        return str(arithmetic.plain(value))
+    shown, number = f"{arithmetic.plain(value):.10g}", float(value)
+    # What is nearly whole is not shown as if it were.
+    return repr(number) if number != float(shown) and float(shown).is_integer() else shown

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import ChainMap
 from collections.abc import Collection, Iterable, Iterator, Mapping, MutableMapping
 from types import MappingProxyType
@@ -132,7 +133,7 @@ class _Resolver:
             why = "a layer"
         elif name.text in options.all_flags():
             why = "a flag"
-        elif what in ("param", "let", "argument") and name.text in (
+        elif what in ("param", "let", "argument", "counter") and name.text in (
             "device",
             "dtype",
             "limits",
@@ -199,7 +200,7 @@ class _Resolver:
                     self._expr(count, names)
                     inside = _inside(names)
                     if index is not None:
-                        self._declare(index, inside, {}, "let")
+                        self._declare(index, inside, {}, "counter")
                     self._body(inner, inside, blocks)
                 case syntax.If(cases=cases, otherwise=otherwise):
                     for condition, inner in cases:
@@ -221,10 +222,15 @@ class _Resolver:
 
     def _shape(self, shape: syntax.Expr, names: Mapping[str, Span]) -> None:
         first = shape.items[0] if isinstance(shape, syntax.TupleOf) and shape.items else None
-        batch = isinstance(first, syntax.Name) and first.text.casefold() in ("none", "batch", "b", "n")
+        first = shape if isinstance(shape, syntax.Name) else first
+        batch = isinstance(first, syntax.Name) and re.fullmatch(
+            r"(none|batch|batch_size|bs|b|n)(x\d+)*", first.text.casefold()
+        )
         if batch and isinstance(first, syntax.Name) and first.text not in names:
             title = "a shape does not say how many samples a batch has"
-            self.problem("not-a-shape", title, first.span, "leave it out", "for example: `input 3x224x224`")
+            rest = first.text.partition("x")[2]
+            help_ = f"write `{rest}`" if rest else "for example: `input 3x224x224`"
+            self.problem("not-a-shape", title, first.span, "leave the batch out", help_)
             return
         self._expr(shape, names)
 
@@ -364,7 +370,7 @@ class _Resolver:
         return layer
 
     def _apply(
-        self, line: syntax.Apply, names: Mapping[str, Span], blocks: Mapping[str, syntax.Block]
+        self, line: syntax.Apply, names: MutableMapping[str, Span], blocks: Mapping[str, syntax.Block]
     ) -> None:
         block = blocks.get(line.word.text)
         if block is not None:
@@ -373,6 +379,11 @@ class _Resolver:
         layer = self._layer(line.word, blocks, names)
         if layer is not None:
             self._arguments(line.word.text, layer, line.arguments, names)
+        elif vocabulary.ours(line.word.text, ("let", "param")):
+            # What it is meant to name is not unknown further down.
+            names.update(
+                {one.name.text: one.span for one in line.arguments if isinstance(one, syntax.Option)}
+            )
 
     def _arguments(
         self, word: str, layer: type[Layer], arguments: tuple[syntax.Argument, ...], names: Mapping[str, Span]
@@ -403,6 +414,8 @@ class _Resolver:
                 option = flags[argument.text][0]
             else:
                 self._expr(argument, names)
+                if isinstance(argument, syntax.FunctionCall) and argument.function.text not in FUNCTIONS:
+                    continue  # that is told, and it may be no value
                 by_position += 1
                 if by_position > len(layer.positional) and not isinstance(argument, syntax.Name):
                     self._too_many(word, layer, argument, arguments)
@@ -428,7 +441,7 @@ class _Resolver:
             case (syntax.Chain(first=syntax.Name(text=name) as first, rest=(("==", value),)), *_):
                 pass
             case (syntax.Chain(rest=((("//"), syntax.Name(text=name) as first), *_)), *_):
-                if name in names or name in self.words:
+                if name in names:
                     return False
                 title = f"there is no name `{name}`"
                 self.problem(
@@ -464,14 +477,22 @@ class _Resolver:
         windowed = "k" in layer.short and isinstance(argument, (syntax.Number, syntax.TupleOf))
         help_: tuple[str, ...] = (f"for a kernel of {text}, write `k={text}`",) if windowed else ()
         numbers = [self.source.text[one.span.start : one.span.end] for one in arguments]
-        if layer.positional[:1] in (("out_channels",), ("out_features",), ("num_heads",)) and all(
-            isinstance(one, (syntax.Number, syntax.TupleOf)) for one in arguments
-        ):
-            if len(numbers) > 2 and windowed:
-                rest = " ".join(f"{k}={v}" for k, v in zip("ksp", numbers[2:], strict=False))
-                help_ = (f"what arrives is not written: `{word} {numbers[1]} {rest}`",)
-            elif not windowed:
-                help_ = (f"what arrives is not written: `{word} {numbers[1]}`",)
+        plain = all(isinstance(one, (syntax.Number, syntax.TupleOf)) for one in arguments)
+        if layer.positional[:1] in (("out_channels",), ("out_features",), ("num_heads",)) and plain:
+            # Of two numbers, PyTorch's first is what arrives; no kernel is as large as the second then.
+            if windowed and text.isdigit() and int(text) < 12:
+                help_ = (f"write `{word} {numbers[0]} {_as_window(numbers[1:])}`",)
+            else:
+                line = f"{word} {numbers[1]} {_as_window(numbers[2:])}".rstrip()
+                help_ = (f"what arrives is not written: `{line}`",)
+        elif windowed and plain:
+            help_ = (f"write `{word} {_as_window(numbers)}`",)
+        elif layer.positional == ("output_size",) and plain:
+            help_ = (f"write `{word} {'x'.join(numbers)}`",)
+        elif layer.family == "norm" or word == "prelu":
+            help_ = ("leave it out: how many channels there are follows from what arrives",)
+        elif word == "gap":
+            help_ = (f"it gives a size of 1: write `adaptive_avgpool {text}`",) * (text != "1")
         self.problem(
             "too-many-values", f"`{word}` takes {takes}", argument.span, "this is one too many", *help_
         )
@@ -481,17 +502,22 @@ class _Resolver:
         also = Label(block.name.span, "the block is defined here", primary=False)
         given: dict[str, Span] = {}
         by_position = 0
+        misnamed = False
         for argument in line.arguments:
             if isinstance(argument, syntax.Option):
                 name, value = argument.name.text, argument.value
                 if name not in arguments:
                     self._unknown(argument.name, "argument", list(arguments), also, of=block.name.text)
+                    misnamed = True
                     continue
             elif by_position < len(arguments):
                 name, value = block.arguments[by_position][0].text, argument
                 by_position += 1
             else:
-                title = f"`{block.name.text}` takes {len(arguments)} value{'s' * (len(arguments) != 1)}"
+                if len(arguments) < len(block.arguments):
+                    continue  # an argument is there twice, which is told
+                count = len(arguments) or "no"
+                title = f"`{block.name.text}` takes {count} value{'s' * (count != 1)}"
                 self.problem("too-many-values", title, argument.span, "this is one too many", also=also)
                 continue
             self._expr(value, names)
@@ -499,7 +525,11 @@ class _Resolver:
                 self._twice(f"argument `{name}`", argument.span, given[name])
             given[name] = argument.span
         missing = [name for name in required if name not in given]
-        if missing and not any((name.span, "argument-order") in self.found for name, _ in block.arguments):
+        if (
+            missing
+            and not misnamed
+            and not any((name.span, "argument-order") in self.found for name, _ in block.arguments)
+        ):
             title = f"`{block.name.text}` needs {listed(missing)}"
             self.problem("value-missing", title, line.word.span, "not given here", also=also)
 
@@ -523,6 +553,9 @@ class _Resolver:
             case syntax.Name(text=text):
                 if words or text in names or text in self.words or text in extra:
                     pass
+                elif text == "None" and of and not extra:
+                    help_ = f"leave `{of}` out: it has a default, and never the value `none`"
+                    self.problem("unknown-name", "there is no name `None`", expr.span, "", help_)
                 elif extra:
                     self._unknown(expr, "value", (*sorted(extra), *names), of=of)
                 else:
@@ -536,7 +569,14 @@ class _Resolver:
                 for operand in (first, *(operand for _, operand in rest)):
                     self._expr(operand, names, extra)
             case syntax.FunctionCall(function=function, arguments=arguments):
-                if function.text not in FUNCTIONS:
+                if function.text in registry.trims():
+                    written = (
+                        self.source.text[arguments[0].span.start : arguments[0].span.end] if arguments else ""
+                    )
+                    help_ = (f"write `{function.text}={written}`",) if written else ()
+                    title = f"there is no function `{function.text}`"
+                    self.problem("unknown-function", title, function.span, "", *help_)
+                elif function.text not in FUNCTIONS:
                     self._unknown(function, "function", FUNCTIONS)
                 for argument in arguments:
                     self._expr(argument, names)
@@ -565,6 +605,11 @@ class _Resolver:
             name.text, word, layer, known, takes_value=takes_value, guess=not self.enough
         )
         self.problem("unknown-word", f"`{name.text}` means nothing to `{word}`", name.span, "", *help_)
+
+
+def _as_window(numbers: list[str]) -> str:
+    """Numbers in the order of other libraries as options: kernel, stride, padding."""
+    return " ".join(f"{name}={number}" for name, number in zip("ksp", numbers, strict=False))
 
 
 def _inside(names: Mapping[str, _T]) -> MutableMapping[str, _T]:

@@ -105,7 +105,7 @@ def explain(source: Source, found: Token, accepts: Collection[str], tokens: Sequ
     foreign = another_language(source, _place(source, found).start)
     if foreign is not None:
         return foreign
-    if found.type == "LBRACE" and here.in_statement("NAME", "CALLED"):
+    if found.type == "LBRACE" and here.in_statement("NAME", "CALLED") and not here.behind("EQUAL"):
         return _no_construct(here)
     mistake = _special(here) or _general(here)
     help_ = mistake.help
@@ -264,8 +264,17 @@ def _equal(here: Here) -> Mistake | None:
         return Mistake("`=>` has no meaning here", "", "layers follow each other line by line, or with `;`")
     if last is None:
         return None
+    if last.type == "COMPARE" and last.end_pos == here.found.start_pos:
+        title = f"`{last.value}=` has no meaning here"
+        return Mistake(title, "", f"write `{last.value}`", _together(last, here.found))
     if last is here.statement and last.type in EXAMPLES:
         return Mistake(f"`{last.value}` takes no `=`", "leave it out")
+    if last is here.statement and last.type == "NAME" and (above := _line_above(here, last.value)):
+        option = here.source.text[last.start_pos :].partition("\n")[0].partition("#")[0].strip()
+        help_ = f"write `{above} {option}`" if len(above + option) < 60 else ""
+        return Mistake(
+            "an option stands on the line of its layer", "its layer is on the line above", help_, last.span
+        )
     if last is here.statement and last.type == "NAME":
         value = following is not None and following.type in ("NUMBER", "SIZES", "LPAREN", "IN", "MINUS")
         if value:
@@ -292,6 +301,18 @@ def _equal(here: Here) -> Mistake | None:
         label = "an option's name stands in front of it"
         return Mistake("`=` gives an option its value; equality is `==`", label)
     return None
+
+
+def _line_above(here: Here, option: str) -> str:
+    """The line above, if that is the line of a layer which has such an option."""
+    from specgen.layers import registry
+    from specgen.options import option_names
+
+    number, _ = here.source.position(here.found.start_pos)
+    above = here.source.line(number - 1).partition("#")[0].strip() if number > 1 else ""
+    found = re.fullmatch(r"(?:\w+:\s*)?(\w+)( [^{};|]*)?", above)
+    layer = registry.find(found[1]) if found else None
+    return above if layer is not None and option in option_names(layer) else ""
 
 
 def _comma(here: Here) -> Mistake | None:
@@ -345,9 +366,8 @@ def _instead_of_comma(here: Here) -> str:
 def _bar(here: Here) -> Mistake:
     """A `|` that separates no branches."""
     if here.rest().startswith("||"):
-        return Mistake(
-            "`||` has no meaning here", "", "conditions are written with `and`, `or`, `not` and `!=`"
-        )
+        help_ = "conditions are written with `and`, `or`, `not` and `!=`"
+        return Mistake("`||` has no meaning here", "", help_, _together(here.found, here.next))
     title = "`|` separates the branches of `add`, `mul`, `cat` and `split`"
     return Mistake(title, "it has no meaning here", f"for example: `{EXAMPLES['CAT']}`")
 
@@ -355,6 +375,13 @@ def _bar(here: Here) -> Mistake:
 def _brace(here: Here) -> Mistake | None:
     """A `{` in front of which something is missing or too much."""
     statement, last = here.statement, here.last
+    if here.opened is not None and here.opened.type == "LPAREN":
+        return Mistake("unexpected `{`", "`)` is needed in front of it")
+    if here.behind("EQUAL"):
+        numbers = re.match(r"\{\s*([\w.]+(?:\s*,\s*[\w.]+)*)\s*\}", here.rest())
+        option = here.before[-2].value if len(here.before) > 1 else "k"
+        help_ = f"write `{option}=({', '.join(re.split(r'[ ,]+', numbers[1]))})`" if numbers else ""
+        return Mistake("a tuple is written in parentheses", "braces hold bodies", help_)
     if statement is None and last is not None and last.type in ("NUMBER", "TIMES"):
         return None
     if statement is None:
@@ -387,13 +414,23 @@ def _parenthesis(here: Here) -> Mistake | None:
         from specgen.calls import layer_called
 
         return Mistake("a layer takes its arguments without parentheses", "", layer_called(here.rest()))
-    if found.type == "CALLED" and here.in_statement("VARIANT", "INIT", "DEFAULT", "NETWORK"):
+    if found.type == "CALLED" and here.in_statement("NETWORK"):
+        param = re.match(r"\w+\(\s*(\w+)\s*=\s*(\w+)", here.rest())
+        help_ = f"a param has a line of its own: `param {param[1]} = {param[2]}`" if param else ""
+        return Mistake("`network` takes a name and nothing more", "", help_)
+    if found.type == "CALLED" and here.in_statement("VARIANT", "INIT", "DEFAULT"):
         assert statement is not None
         return Mistake(
             f"`{statement.value}` takes its arguments without parentheses", "a space is needed behind this"
         )
     if statement is None:
         return _start(here)
+    from specgen.expressions import FUNCTIONS
+
+    if found.type == "LPAREN" and last is not None and last.value in FUNCTIONS:
+        return Mistake(
+            "a call has no space before its parenthesis", "", f"write `{last.value}(…)`", last.span
+        )
     return None
 
 
@@ -428,12 +465,16 @@ def _arithmetic(here: Here) -> Mistake | None:
         return Mistake("sizes are joined by the letter x", "this is a second size", help_)
     if here.statement is None:
         return _start(here)
+    if found.value == ">" and last is not None and last.value == "<" and last.end_pos == found.start_pos:
+        return Mistake("`<>` has no meaning here", "", "write `!=`", _together(last, found))
     if found.type == "COMPARE" and "COMPARE" in _since_operator(here.before):
         return Mistake("comparisons cannot be chained", "this is the second", "join two of them with `and`")
     if found.value == ">" and last is not None and last.type == "MINUS" and last.end_pos == found.start_pos:
         return Mistake("`->` has no meaning here", "", "layers follow each other line by line, or with `;`")
     if found.value == "*" and last is not None and last.value == "*" and last.end_pos == found.start_pos:
-        return Mistake("there is no power", "", "multiply")
+        return Mistake("there is no power", "", "multiply", _together(last, found))
+    if found.value == "*" and last is not None and last.value == "/" and last.end_pos == found.start_pos:
+        return Mistake("`/*` has no meaning here", "", "a comment starts with `#`", _together(last, found))
     if (
         found.type == "PLUS"
         and last is not None
@@ -459,6 +500,23 @@ def _name(here: Here) -> Mistake | None:
         return Mistake("unexpected `x`", "sizes are written without spaces", help_)
     if found.value in ("elif", "elseif", "elsif"):
         return Mistake(f"`{found.value}` is not a keyword", "", "write `else if`")
+    if here.in_statement("NETWORK") and here.last is not here.statement:
+        words = re.match(r"network((?:\s+\w+)+)\s*(#.*)?$", _statement_text(here))
+        help_ = (
+            f"write `network {''.join(word[:1].upper() + word[1:] for word in words[1].split())}`"
+            if words
+            else ""
+        )
+        return Mistake("a name is one word", "this is another one", help_)
+    if here.in_statement("INPUT", "EXPECT") and here.last is not here.statement and "_END" in here.accepts:
+        assert here.statement is not None
+        return Mistake(f"`{here.statement.value}` takes a shape and nothing more", "leave this out")
+    if found.value == "is" and here.in_statement("IF", "RESIDUAL"):
+        return Mistake("unexpected `is`", "", "equality is `==`")
+    if here.next is not None and here.next.type == "COLON" and here.behind("RBRACE"):
+        line = here.source.text[: found.start_pos].rpartition("\n")[2]
+        if re.search(r"\bresidual\b", line):
+            return Mistake("a shortcut's projection follows `else`", "", f"write `else {found.value}: {{`")
     if found.value == "then" and here.in_statement("IF"):
         return Mistake("unexpected `then`", "a body in braces is needed here")
     if here.behind("ELSE", "NAME"):
@@ -491,6 +549,19 @@ def _keyword(here: Here) -> Mistake | None:
         simple = condition and not set("{};|") & set(line) and len(line) <= 60
         help_ = f"write `if {condition.strip()} {{ {head.strip()} }}`" if simple else ""
         return Mistake("`if` stands in front of what it decides", "", help_)
+    if found.type == "IF" and here.in_statement("PARAM", "LET") and here.last is not here.statement:
+        help_ = "for example: `if wide { conv 64 } else { conv 32 }`"
+        return Mistake("`if` decides between statements, not between values", "", help_)
+    if found.type == "IF" and here.last is not None and here.last.type == "RESIDUAL":
+        return Mistake(
+            "unexpected `if`", "the condition of a `residual` stands behind `when`", "write `residual when …`"
+        )
+    if (
+        found.type not in EXAMPLES
+        and here.last is here.statement
+        and here.in_statement("PARAM", "LET", "BLOCK")
+    ):
+        return Mistake(f"`{found.value}` is a keyword", "a name is needed here")
     if found.type in ("IN",) and here.in_statement("REPEAT"):
         help_ = "for example: `repeat 3 as i { conv 64 }`, where `i` counts from 0"
         return Mistake("unexpected `in`", "how often comes first", help_)
@@ -622,6 +693,11 @@ def _wanted(accepts: Collection[str]) -> str:
         if sign in accepts:
             return f"`{word}` is needed here"
     return "this does not belong here"
+
+
+def _together(first: Token, second: Token | None) -> Span:
+    """The span of two signs that are meant as one."""
+    return first.span.to((second or first).span)
 
 
 def _between(source: Source, first: Token, second: Token) -> str:

@@ -19,7 +19,7 @@ _SIGNS = {
     "$": "a name stands for its value without a sign in front",
     "@": "what belongs to a layer stands on its line: `conv 64 bn relu`",
     "~": "conditions are written with `not`",
-    "?": "a size that is not known is a param: `param size = 224`, `input (3, size, size)`",
+    "?": "a value has no condition: `if wide { conv 64 } else { conv 32 }`",
     "→": "layers follow each other line by line, or with `;`",
     "≥": "write `>=`",
     "≤": "write `<=`",
@@ -29,6 +29,7 @@ _SIGNS = {
     "∗": "multiply with `*`",
     "÷": "divide with `/` or `//`",
 }
+_UNKNOWN_SIZE = "a size that is not known is a param: `param size = 224`, `input (3, size, size)`"
 _QUOTES = {'"': '"', "'": "'", "“": "”", "”": "”", "„": "“", "‘": "’", "’": "’", "«": "»", "`": "`"}
 _DASHES = "‐‑‒–—−"
 
@@ -60,6 +61,12 @@ _ELSEWHERE = (
         r"\s*(name|type|top|bottom)\s*:\s*\"",
         "a prototxt, not a spec",
         "a layer has a line, and its options are name=value: `conv1: conv 64 k=3`",
+    ),
+    (r"\s*(```|~~~)", "Markdown, not a spec", "leave out this line, and the one that closes it"),
+    (
+        r"\s*\\(begin|end|documentclass|usepackage|section|item|hline)\b",
+        "LaTeX, not a spec",
+        "a spec lists layers, one on a line: `conv 64 k=3`",
     ),
     (r"\s*(/\*|//|--\s|<!--)", "a comment of another language", "a comment starts with `#`"),
     (r"\s*(\"\"\"|''')", "a docstring", "comments at the top of a spec, with `#`, become the docstring"),
@@ -112,6 +119,10 @@ def unexpected_text(source: Source, offset: int) -> SpecError:
         help_ = help_ if tight else f"{help_}; numbers are multiplied with `*`"
     elif sign == "[" and re.search(r"(^|[\n;])\s*input\s*[:=]?\s*$", source.text[:offset][-200:]):
         help_ = _input_in_brackets(source.text[offset:].partition("\n")[0])
+    elif sign == "?" and re.search(r"(^|[\n;])\s*(input|expect)\b[^;\n]*$", source.text[:offset][-200:]):
+        help_ = _UNKNOWN_SIZE
+    elif sign == "[" and re.search(r"[A-Za-z_)]\w*$", before):
+        help_ = "the values of a tuple cannot be taken one by one: give each a name of its own"
     elif sign in "[]" and re.search(r"(:|\b(add|mul|cat|split))\s*$", source.text[:offset][-200:]):
         help_ = "a body is written in braces: `{ conv 64; M }`"
     elif sign in _DASHES:
@@ -166,6 +177,10 @@ def _unexpected_word(source: Source, offset: int) -> SpecError:
         if re.search(r"\brepeat\s+$", source.text[:start][-50:]):
             title, label = f"`{shown}` is not a number", "how often is a plain number"
             help_ = f"write `repeat {found[:-1]}`"
+        elif re.match(r"-\s*1", source.text[span.end :]):
+            help_ = _UNKNOWN_SIZE
+    elif re.fullmatch(r"[0-9.]+(x[0-9.]+)+", found):
+        title, label = f"`{shown}` is not a size", "sizes are whole numbers"
     elif re.fullmatch(r"[0-9]+x[0-9A-Za-z_]+", found):
         title, label = f"`{shown}` is not a size", "a size in this form is made of plain numbers"
         help_ = f"write it as a tuple: `({', '.join(found.split('x'))})`"

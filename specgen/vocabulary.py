@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 
 from specgen import options
@@ -15,7 +16,7 @@ from specgen.names import objection
 _ELSEWHERE = {
     # layers
     "conv": "conv1d conv2d conv3d convolution convolutional convolution1d convolution2d convolution3d convnd "
-    "lazyconv2d convolution2dlayer spatialconvolution cnn conv2dlayer conv3x3 convbn cbl cbs convblock",
+    "lazyconv2d convolution2dlayer spatialconvolution cnn conv2dlayer cbl cbs convblock",
     "dwconv": "depthwise depthwiseconv depthwiseconv2d depthwiseconvolution separableconv2d sepconv dwconv2d "
     "groupedconvolution2dlayer",
     "deconv": "convtranspose convtranspose1d convtranspose2d convtranspose3d conv1dtranspose conv2dtranspose "
@@ -26,7 +27,7 @@ _ELSEWHERE = {
     "maxpool": "maxpooling maxpool1d maxpool2d maxpool3d maxpooling1d maxpooling2d maxpooling3d "
     "maxpooling2dlayer pool pooling pool2d pooling2d subsampling mp",
     "avgpool": "averagepool averagepooling avgpool1d avgpool2d avgpool3d avgpooling averagepooling1d "
-    "averagepooling2d averagepooling3d averagepooling2dlayer meanpool ap",
+    "averagepooling2d averagepooling3d averagepooling2dlayer meanpool ap avg average",
     "adaptive_avgpool": "adaptiveavgpool1d adaptiveavgpool2d adaptiveavgpool3d adaptiveaveragepool "
     "adaptivepool",
     "adaptive_maxpool": "adaptivemaxpool1d adaptivemaxpool2d adaptivemaxpool3d",
@@ -144,6 +145,7 @@ _INSTEAD = {
     "end": "bodies end with `}`",
     "sequential": "layers follow each other as they are written; a named group is `features: { … }`",
     "activation": "an activation is written by its own word: `relu`, `gelu`, …",
+    "separable": "depthwise, then pointwise: `dwconv; conv 64 k=1`",
     "bias": "it belongs on the line of the layer that has it: `conv 64 bias`",
     "nobias": "it belongs on the line of the layer that has none: `conv 64 nobias`",
 }
@@ -161,11 +163,13 @@ def ours(word: str, known: Collection[str]) -> str:
 
 def for_unknown(word: str, what: str, known: Sequence[str]) -> list[str]:
     """Help for a layer, a block, a name, … that is not among the known ones."""
-    if word in ("True", "False", "None"):
+    if word in ("True", "False") or (word == "None" and (what == "name" or "none" in known)):
         return [f"write `{word.lower()}`"]
     if what == "name" and word.casefold() in ("yes", "on", "no", "off"):
         return [f"write `{'true' if word.casefold() in ('yes', 'on') else 'false'}`"]
     if what.startswith("layer"):
+        if line := _with_options(word):
+            return [f"here that is `{line}`"]
         if word.casefold() in _INSTEAD:
             return [_INSTEAD[word.casefold()]]
         if word.casefold() in _RECURRENT:
@@ -180,7 +184,25 @@ def for_unknown(word: str, what: str, known: Sequence[str]) -> list[str]:
             return [f"here that is `{_STATEMENTS[found]}`"]
     if near := nearest(word, known):
         return [f"did you mean `{near[0]}`?"]
+    if (
+        what == "name"
+        and not known
+        and re.fullmatch(r"[a-z_]\w*", word)
+        and objection(word, local=True) is None
+    ):
+        return [f"if it is meant to be a number, define it above: `let {word} = 64`"]
     return [f"known here: {listed(known)}"] if 0 < len(known) <= 8 else []
+
+
+def _with_options(word: str) -> str:
+    """The line for a word that has its options in it: `conv3x3` and `conv_bn_relu`; empty for any other."""
+    named = re.fullmatch(
+        r"(conv|convolution)(?:[123]d)?_?(?:(\d+)x\2|(\d+))?((?:_?(?:bn|relu))*)", word.casefold()
+    )
+    if named is None or not (named[2] or named[3] or named[4]):
+        return ""
+    kernel = f" k={named[2] or named[3]}" if named[2] or named[3] else ""
+    return f"conv 64{kernel}{' bn' * ('bn' in named[4])}"
 
 
 def _called(ours: str, word: str) -> str:
@@ -244,8 +266,8 @@ def for_flag(
     if near := nearest(name, (*flags, *names) if guess else ()):
         return [f"did you mean `{near[0]}`?"]
     if name.casefold() in ("nan", "inf", "infinity"):
-        return ["a size is a whole number"] if takes_value else []
-    if takes_value and objection(name, local=True) is None:
+        return ["a number is finite, and written with digits"] if takes_value else []
+    if takes_value and objection(name, local=True) is None and name not in registry.option_words():
         return [f"if it is meant to be a number, define it above: `param {name} = 64`"]
     return [f"`{word}` knows {_listed_flags(layer)}"] if flags else []
 

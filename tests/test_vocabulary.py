@@ -48,7 +48,7 @@ def test_every_word_is_answered_with_one_that_there_is() -> None:
         ("conv 64 bias=ON", "write `true`"),
         ("conv 64 bias=no", "write `false`"),
         ("conv 64 bias=off", "write `false`"),
-        ("conv 64 bias=None", "write `none`"),
+        ("conv 64 bias=None", "leave `bias` out: it has a default, and never the value `none`"),
         ("conv 64 norm=layer", "here that is called `ln`"),
         ("conv 64 norm=group", "here that is called `gn`"),
         ("conv 64 norm=instance", "here that is called `instancenorm`"),
