@@ -168,7 +168,7 @@ class _Elaborator(Placing):
         for number, statement in enumerate(body.statements):
             if self.depth == 1:
                 self.reached = number
-            self.spend(statement.span, 1 + _written(statement) // 16)
+            self.spend(statement.span, 1 + _written(statement) // 8)
             if self.change is None or self._stands(statement, self.change, scope):
                 self._statement(statement, scope)
         self.depth -= 1
