@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from specgen import resources, syntax
-from specgen.diagnostics import Diagnostic, SpecError, abridged, listed, nearest
+from specgen.diagnostics import Diagnostic, Label, SpecError, abridged, listed, nearest
 from specgen.elaborate import Elaborated, Request, elaborate
 from specgen.evaluation import why_no_shape
 from specgen.expressions import LONGEST_TUPLE, Evaluator, Wrong
@@ -199,11 +199,11 @@ def _elaborated(
 ) -> tuple[Source, syntax.Spec, Request, Elaborated]:
     """The spec that is meant, what is asked of it, and what it comes to."""
     found, spec, chosen = find(source, text, limits)
-    chosen = variant or chosen
+    chosen = chosen if variant is None else variant
     request = Request(
         settings=check_settings(found, spec, params),
         input=None if input is None else as_shape(input),
-        variant=variant_of(found, spec, chosen) if chosen else None,
+        variant=variant_of(found, spec, chosen) if chosen is not None else None,
         name=class_name(found.stem),
     )
     return found, spec, request, elaborate(found, spec, request, limits, trace)
@@ -315,7 +315,8 @@ def as_value(text: str) -> Any:
     try:
         return Evaluator(lambda name: name, None, set()).value(expression)
     except Wrong as wrong:
-        raise SpecError([Diagnostic(wrong.code, f"{text!r} has no value: {wrong}")]) from None
+        label = Label(wrong.span, wrong.label)
+        raise SpecError([Diagnostic(wrong.code, str(wrong), (label,), source=source)]) from None
 
 
 def check_settings(source: Source, spec: syntax.Spec, settings: Mapping[str, Any]) -> dict[str, Any]:

@@ -154,6 +154,8 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     """`write_text` for bytes."""
+    if not os.fspath(path):
+        raise OSError("the name of the file is empty")
     if os.path.basename(path) in ("", os.curdir):  # `realpath` would make a file of `folder/`
         raise OSError("it is a directory")
     try:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 import specgen
 from specgen.cli import main
@@ -309,6 +310,33 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     for command in ("build", "emit", "check", "list", "layers"):
         assert main([command, "--help"]) == 0
     assert main([]) == 2
+    shown = capsys.readouterr()
+    assert "\n  sweep " in shown.err and "error" not in shown.err.partition("Options:")[0].partition("\n")[0]
+
+
+def test_standard_input_is_read_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "-", "-"]) == 2
+    assert capsys.readouterr().err.startswith("error: `-` is standard input, which can be read once\n")
+
+
+def test_what_is_given_empty_is_not_left_out(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(tiny), "--variant", ""]) == 1
+    assert capsys.readouterr().err.startswith("error[unknown-variant]: the spec has no variant ``\n")
+    assert main(["emit", str(tiny), "--out", ""]) == 2
+    assert capsys.readouterr().err == "error: cannot write : the name of the file is empty\n"
+    with pytest.raises(specgen.SpecError, match="has no variant ``"):
+        specgen.load("vgg11", variant="")
+
+
+def test_a_value_that_has_none_is_pointed_at(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(tiny), "--set", "classes=2*in"]) == 1
+    assert "1 | 2*in\n  |   ^^ nothing arrives yet\n" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_a_device_that_is_not_there(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["build", str(tiny), "--device", "cuda"]) == 2
+    assert capsys.readouterr().err.startswith("error: PyTorch could not build or run it here: ")
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,9 @@ def _run(arguments: Sequence[str] | None) -> int:
         return code if isinstance(code, int) else OK
     except click.exceptions.Exit as stop:
         return stop.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        say(error.format_message())
+        return USAGE
     except click.ClickException as error:
         say(f"error: {printable(error.format_message())}")
         context = getattr(error, "ctx", None)

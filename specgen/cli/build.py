@@ -70,6 +70,8 @@ def build(
         refuse_overwriting("--save", save, "the weights that it reads", weights)
     network = network_of(spec, pairs, shape, variant, as_json)
     gc.enable()
+    import warnings
+
     import torch
 
     from specgen.backends.torch import observed_shapes
@@ -78,6 +80,8 @@ def build(
     from specgen.diagnostics import WeightsError
     from specgen.views.summary import Options, Summary
 
+    # What is unusual about a checkpoint is said if it cannot be read.
+    warnings.filterwarnings("ignore", module=r"torch\._weights_only_unpickler")
     if seed is not None:
         torch.manual_seed(seed)
     try:
@@ -91,7 +95,7 @@ def build(
         raise refused(error, as_json, USAGE) from None
     except ValueError as error:
         raise Stop(USAGE, f"error: {error}") from None
-    except (RuntimeError, MemoryError) as error:
+    except (RuntimeError, MemoryError, AssertionError) as error:  # the last where a device is not there
         first = printable(str(error).strip().split("\n")[0])
         raise Stop(USAGE, f"error: PyTorch could not build or run it here: {first}") from None
     except Exception as error:

@@ -46,6 +46,8 @@ def check(
     """
     if as_json and form not in (None, "json"):
         raise click.UsageError(f"--json and --format {form} exclude each other")
+    if specs.count("-") > 1:
+        raise click.UsageError("`-` is standard input, which can be read once")
     form = "json" if as_json else form or "text"
     checked: list[tuple[str, Network | None, Sequence[Diagnostic]]] = []
     for spec in specs or (or_stdin(None),):
