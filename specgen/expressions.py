@@ -254,9 +254,9 @@ def describe(value: Any) -> str:
     if isinstance(value, str):
         return f"the word `{value}`"
     if isinstance(value, tuple):
-        shown = [describe(item) for item in value[:8]]
+        items = ", ".join(map(describe, value[:8]))
         end = ", …" if len(value) > 8 else "," * (len(value) == 1)
-        return f"({', '.join(shown)}{end})"
+        return f"({items}{end})"
     if not isinstance(value, float):
         return str(arithmetic.plain(value))
     shown, number = f"{arithmetic.plain(value):.10g}", float(value)

@@ -570,12 +570,11 @@ class _Resolver:
                     self._expr(operand, names, extra)
             case syntax.FunctionCall(function=function, arguments=arguments):
                 if function.text in registry.trims():
-                    written = (
-                        self.source.text[arguments[0].span.start : arguments[0].span.end] if arguments else ""
-                    )
-                    help_ = (f"write `{function.text}={written}`",) if written else ()
-                    title = f"there is no function `{function.text}`"
-                    self.problem("unknown-function", title, function.span, "", *help_)
+                    title, advice = f"there is no function `{function.text}`", []
+                    if arguments:
+                        span = arguments[0].span
+                        advice = [f"write `{function.text}={self.source.text[span.start : span.end]}`"]
+                    self.problem("unknown-function", title, function.span, "", *advice)
                 elif function.text not in FUNCTIONS:
                     self._unknown(function, "function", FUNCTIONS)
                 for argument in arguments:
