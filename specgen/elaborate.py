@@ -71,9 +71,8 @@ def elaborate(
         found = list(error.diagnostics)
         if isinstance(error, Unfit):
             found = [replace(found[0], help=told(error.remedies, _Attempts(elaborator, error)))]
-        # An input that was turned round is why sizes do not fit further down.
-        turned = [warning for warning in elaborator.warnings if warning.code == "channels-last"]
-        raise SpecError([*found, *turned]) from error.__cause__
+        # An input that is not as it was meant is why sizes do not fit further down.
+        raise SpecError([*found, *elaborator.warnings]) from error.__cause__
 
 
 class _Attempts:
@@ -242,21 +241,10 @@ class _Elaborator(Placing):
                 "layers stand above it",
             )
         shape = self.shape_of(statement.shape, scope)
-        sizes = shape.sizes
         if self.request.input is not None:
             return
-        if len(sizes) == 3 and sizes[2] <= 4 < min(sizes[:2]):
-            turned = "x".join(str(int(size)) for size in (sizes[2], sizes[0], sizes[1]))
-            self.warnings.append(
-                Diagnostic(
-                    "channels-last",
-                    "channels come first",
-                    (Label(statement.shape.span, f"this is {sizes[0]} channels of {sizes[1]} × {sizes[2]}"),),
-                    (f"if {sizes[2]} is the number of channels, write `input {turned}`",),
-                    source=self.source,
-                    severity="warning",
-                )
-            )
+        odd = hints.odd_input(tuple(map(int, shape.sizes)), statement.shape.span, self.source)
+        self.warnings += [odd] if odd else []
         self.shape = self.input = shape
 
     def _expect(self, statement: syntax.Expect, scope: Scope) -> None:

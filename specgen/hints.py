@@ -4,10 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from specgen.diagnostics import Label, abridged
+from specgen.diagnostics import Diagnostic, Label, abridged
 from specgen.draft import Draft, DraftLayer, along
 from specgen.shape import Shape, times
-from specgen.source import Source
+from specgen.source import Source, Span
+
+
+def odd_input(sizes: tuple[int, ...], span: Span, source: Source) -> Diagnostic | None:
+    """The warning about an input that is hardly meant as it is written."""
+    first, *rest = sizes
+    label = f"this is {first} channel{'s' * (first != 1)} of {times(tuple(rest))}"
+    if len(sizes) == 3 and sizes[2] <= 4 < min(sizes[:2]):
+        turned = f"if {sizes[2]} is the number of channels, write `input {sizes[2]}x{first}x{sizes[1]}`"
+        return Diagnostic(
+            "channels-last", "channels come first", (Label(span, label),), (turned,),
+            source=source, severity="warning",
+        )  # fmt: skip
+    if len(sizes) != 4:
+        return None
+    if rest[2] in (1, 3) and min(rest[:2]) > 4:
+        rest = [rest[2], *rest[:2]]
+    if rest[0] in (1, 3) and min(rest[1:]) > 4:
+        title = "a shape does not say how many samples a batch has"
+        meant = f"if {first} is the number of samples, write `input {'x'.join(map(str, rest))}`"
+        return Diagnostic(
+            "batch-in-input", title, (Label(span, label),), (meant,), source=source, severity="warning"
+        )
+    return None
 
 
 def last_change(placed: Sequence[Sequence[Draft]]) -> Label | None:

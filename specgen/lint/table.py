@@ -30,13 +30,14 @@ WARNINGS: dict[str, Callable[[Checked], Iterable[Diagnostic]]] = {
 }
 
 #: Warnings that elaboration finds, and the one about comments that silence nothing.
-ELSEWHERE = ("channels-last", "unused-ok")
+ELSEWHERE = ("batch-in-input", "channels-last", "unused-ok")
 
 #: The codes of all warnings.
 CODES = (*WARNINGS, *ELSEWHERE)
 
 #: Warnings about what is written: they are the same whatever the params and the input.
 ABOUT_TEXT = (
+    "batch-in-input",
     "channels-last",
     "constant-condition",
     "differ-by-case",
