@@ -295,9 +295,9 @@ SAID = [
     ),
     (
         "conv 8 k={3}",
-        "`conv … {` is not a construct",
-        "a layer has no body",
-        "end its line first, or remove the `{`",
+        "a tuple is written in parentheses",
+        "braces hold bodies",
+        "write `k=(3)`",
     ),
     ("param a (3)", "unexpected `(`", "`=` is needed here", "for example: `param num_classes = 1000`"),
     ("network (Foo)", "unexpected `(`", "a name is needed here", "for example: `network ResNet50`"),
@@ -368,8 +368,8 @@ SAID = [
     ("expect 3 x", "unexpected `x`", "sizes are written without spaces", "for example: `expect 512x7x7`"),
     (
         "expect 3x8x8 foo",
-        "unexpected `foo`",
-        "the statement before it ends here: start a new line or write `;`",
+        "`expect` takes a shape and nothing more",
+        "leave this out",
         "for example: `expect 512x7x7`",
     ),
     (
