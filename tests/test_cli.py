@@ -421,3 +421,10 @@ def test_closed_standard_output_is_said(tiny: Path) -> None:
     done = subprocess.run(["sh", "-c", program], stderr=subprocess.PIPE, text=True, env=environment)
     assert done.returncode == 2
     assert done.stderr == "error: cannot write the output: standard output is closed\n"
+
+
+def test_weights_without_values_are_not_saved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    saved = tmp_path / "w.safetensors"
+    assert main(["build", "tiny28", "--device", "meta", "--save", str(saved)]) == 2
+    assert capsys.readouterr().err == f"error: cannot write {saved}: weights on meta have no values\n"
+    assert not saved.exists()

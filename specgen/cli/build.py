@@ -80,12 +80,15 @@ def build(
     from specgen.diagnostics import WeightsError
     from specgen.views.summary import Options, Summary
 
-    # What is unusual about a checkpoint is said if it cannot be read.
-    warnings.filterwarnings("ignore", module=r"torch\._weights_only_unpickler")
     if seed is not None:
         torch.manual_seed(seed)
     try:
-        model = network.build(device=device, dtype=dtype, weights=weights, init=init, optimize=optimize)
+        with warnings.catch_warnings():
+            # PyTorch's reader warns of an unusual pickle and then refuses it: the warning, two lines with its
+            # source, would stand in front of our error, which says why. What it reads all the same is compared
+            # with the network.
+            warnings.filterwarnings("ignore", module=r"torch\._weights_only_unpickler")
+            model = network.build(device=device, dtype=dtype, weights=weights, init=init, optimize=optimize)
         network = network if optimize is None else network.for_inference()
         like = next(model.parameters(), torch.empty(0, device=device or "cpu"))
         x = torch.zeros((2, *map(int, network.input_shape.sizes)), device=like.device, dtype=like.dtype)
@@ -110,11 +113,12 @@ def build(
                 raise AssertionError(said)
             raise refused(defect, as_json, WRONG)
     if save is not None:
+        if any(tensor.is_meta for tensor in model.state_dict().values()):
+            raise Stop(USAGE, f"error: cannot write {printable(save)}: weights on meta have no values")
         try:
             save_weights(model, save)
-        except (OSError, NotImplementedError) as error:
-            why = reason(error) if isinstance(error, OSError) else "weights on meta have no values"
-            raise Stop(USAGE, f"error: cannot write {printable(save)}: {why}") from None
+        except OSError as error:
+            raise Stop(USAGE, f"error: cannot write {printable(save)}: {reason(error)}") from None
     if as_json:
         print_json({**figures(network), "verified": True})
         return
