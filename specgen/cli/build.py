@@ -84,9 +84,8 @@ def build(
         torch.manual_seed(seed)
     try:
         with warnings.catch_warnings():
-            # PyTorch's reader warns of an unusual pickle and then refuses it: the warning, two lines with its
-            # source, would stand in front of our error, which says why. What it reads all the same is compared
-            # with the network.
+            # PyTorch's reader warns of an unusual pickle and then refuses it: the warning would stand
+            # before our error, which says why. What it reads all the same is compared with the network.
             warnings.filterwarnings("ignore", module=r"torch\._weights_only_unpickler")
             model = network.build(device=device, dtype=dtype, weights=weights, init=init, optimize=optimize)
         network = network if optimize is None else network.for_inference()
