@@ -9,7 +9,7 @@ from specgen import initialisation, options, vocabulary
 from specgen.calls import line_for
 from specgen.expressions import FUNCTIONS
 from specgen.layers import registry
-from specgen.syntax_errors import EXAMPLES
+from specgen.unexpected import EXAMPLES
 
 KNOWN = {
     *registry.words(),

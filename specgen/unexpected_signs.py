@@ -1,0 +1,315 @@
+"""What was meant by a sign, or the end of a statement, that does not belong where it stands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from specgen.lalr import Token
+from specgen.source import Span
+from specgen.unexpected import (
+    ELSEWHERE,
+    EXAMPLES,
+    KEYWORDS,
+    NEEDS,
+    PARALLEL,
+    Here,
+    Mistake,
+    describe,
+    index_of,
+    together,
+)
+from specgen.unexpected_words import else_body, no_start
+
+
+def unexpected_end(here: Here) -> Mistake | None:
+    """A statement that ends too early."""
+    if here.next is not None and here.next.type == "LBRACE" and "LBRACE" in here.accepts:
+        return Mistake("a body starts on the line that it belongs to", "`{` is needed here")
+    name = describe(here.found)
+    if here.behind("NAME", "COLON"):
+        label = "a layer, a block or `{` is needed here"
+        help_ = f"for a group, write `{here.before[-2].value}: {{` and close it with `}}`"
+        return Mistake(f"unexpected {name}", label, help_)
+    if here.behind("ELSE"):
+        return Mistake(f"unexpected {name}", "the body of `else` is needed here, in braces", "")
+    if here.last is not None and here.last.value == "%":
+        number = here.before[-2].value if len(here.before) > 1 else ""
+        plain = re.fullmatch(r"[0-9]{1,3}", number)
+        help_ = f"write `{int(number) / 100:g}`" if plain else "write a number from 0 to 1"
+        return Mistake("there is no percent sign: `%` is the remainder", "a number is needed here", help_)
+    if here.last is not None and here.last is here.statement and here.last.type in NEEDS:
+        return Mistake(f"unexpected {name}", NEEDS[here.last.type])
+    return None
+
+
+def unexpected_colon(here: Here) -> Mistake:
+    """A `:` where no label ends."""
+    last, following = here.last, here.next
+    if last is not None and last is here.statement and last.type in EXAMPLES:
+        word, example = last.value, EXAMPLES[last.type]
+        if last.type in (*PARALLEL, "RESIDUAL"):
+            help_ = f"leave out the `:`, or choose another name: `{word}1: …`"
+        else:
+            help_ = f"write it without the `:`: `{example}`"
+        return Mistake(f"`{word}` is a keyword", "so it cannot be a label", help_, last.span)
+    if here.in_statement("NAME", "CALLED") and here.statement is not None:
+        construct = ELSEWHERE.get(here.statement.value.casefold())
+        if construct and last is not here.statement:
+            example = EXAMPLES.get(construct.split()[0].upper(), EXAMPLES["IF"])
+            title = f"`{here.statement.value} … :` is not a construct"
+            return Mistake(title, "a body is in braces", f"write `{construct}`, for example: `{example}`")
+    if following is not None and following.type == "EQUAL" and following.start_pos == here.found.end_pos:
+        return Mistake("a value is given with `=`", "leave out the `:`")
+    if here.in_statement("PARAM", "LET") or (here.in_statement("BLOCK") and "RPAREN" in here.accepts):
+        return Mistake("values have no declared types", "leave the type out")
+    if here.in_statement("REPEAT", "IF", "BLOCK", "ELSE"):
+        return Mistake("a body is in braces, without a `:`", "`{` is needed here")
+    if here.in_statement("NAME") and len(here.before) > 1 and here.behind("NAME"):
+        return _colon_behind_name(here)
+    if here.statement is not None and here.statement.type in EXAMPLES:
+        return Mistake(f"`{here.statement.value}` takes no `:`", "leave it out")
+    return Mistake("unexpected `:`", "a label is one name at the start of a statement")
+
+
+def _colon_behind_name(here: Here) -> Mistake:
+    """`k:3` on a layer's line, `conv-1: …`, `a: b: …`."""
+    last, statement = here.last, here.statement
+    assert last is not None and statement is not None
+    written = here.source.text[statement.start_pos : last.end_pos]
+    if "-" in written and " " not in written:
+        label = "names are made of A–Z, a–z, 0–9 and _"
+        help_ = f"write `{re.sub(r'[^A-Za-z0-9]', '_', written)}:`"
+        return Mistake(f"`{written}` is not a name", label, help_, Span(statement.start_pos, last.end_pos))
+    following = here.next
+    if (
+        following is not None
+        and last is not statement
+        and following.type in ("NUMBER", "SIZES", "NAME", "LPAREN")
+    ):
+        value = re.match(r":\s*([\w.]+|\([^()\n]*\))", here.rest())
+        if value:
+            help_ = f"write `{last.value}={value[1]}`"
+            return Mistake("an option has its value behind `=`", "`:` stands behind a label", help_)
+    return Mistake("unexpected `:`", "a label is one name at the start of a statement")
+
+
+def unexpected_equal(here: Here) -> Mistake | None:
+    """A `=` that gives no option its value."""
+    last, following = here.last, here.next
+    if following is not None and following.value == ">" and following.start_pos == here.found.end_pos:
+        return Mistake("`=>` has no meaning here", "", "layers follow each other line by line, or with `;`")
+    if last is None:
+        return None
+    if last.type == "COMPARE" and last.end_pos == here.found.start_pos:
+        title = f"`{last.value}=` has no meaning here"
+        return Mistake(title, "", f"write `{last.value}`", together(last, here.found))
+    if last is here.statement and last.type in EXAMPLES:
+        return Mistake(f"`{last.value}` takes no `=`", "leave it out")
+    if last is here.statement and last.type == "NAME" and (above := _line_above(here, last.value)):
+        option = here.source.text[last.start_pos :].partition("\n")[0].partition("#")[0].strip()
+        help_ = f"write `{above} {option}`" if len(above + option) < 60 else ""
+        return Mistake(
+            "an option stands on the line of its layer", "its layer is on the line above", help_, last.span
+        )
+    if last is here.statement and last.type == "NAME":
+        value = following is not None and following.type in ("NUMBER", "SIZES", "LPAREN", "IN", "MINUS")
+        if value:
+            rest = here.rest()[1:].strip()
+            help_ = f"a value is named by `let {last.value} = {rest if len(rest) < 40 else '…'}`"
+        else:
+            help_ = f"a layer's name has a colon: `{last.value}: conv 64`"
+            call = re.match(r"=\s*([A-Za-z_]\w*\(.*\))", here.rest())
+            if call:
+                from specgen.calls import line_for
+
+                help_ = f"a layer's name has a colon: `{last.value}: {line_for(call[1]) or 'conv 64'}`"
+        return Mistake(f"`{last.value} = …` is not a statement", "there is no assignment", help_)
+    if here.in_statement("IF", "RESIDUAL") and "COMPARE" in here.accepts:
+        return Mistake("`=` gives an option its value; equality is `==`", "write `==`")
+    if last.type in KEYWORDS and last.type not in ("TRUE", "FALSE") and last.type not in EXAMPLES:
+        help_ = "it is the number of channels that arrive, and needs no saying" if last.type == "IN" else ""
+        return Mistake(f"`{last.value}` is a keyword", "so it cannot be an option", help_)
+    if here.opened is not None and here.behind("CALLED", "LPAREN", "NAME"):
+        return Mistake("a function takes its numbers by position, without names", "leave the name out")
+    if here.in_statement("NAME") and len(here.before) > 1 and here.before[-2].type == "EQUAL":
+        return Mistake("an option has one value", "this is a second `=`")
+    if "COMPARE" in here.accepts:
+        label = "an option's name stands in front of it"
+        return Mistake("`=` gives an option its value; equality is `==`", label)
+    return None
+
+
+def _line_above(here: Here, option: str) -> str:
+    """The line above, if that is the line of a layer which has such an option."""
+    from specgen.layers import registry
+    from specgen.options import option_names
+
+    number, _ = here.source.position(here.found.start_pos)
+    above = here.source.line(number - 1).partition("#")[0].strip() if number > 1 else ""
+    found = re.fullmatch(r"(?:\w+:\s*)?(\w+)( [^{};|]*)?", above)
+    layer = registry.find(found[1]) if found else None
+    return above if layer is not None and option in option_names(layer) else ""
+
+
+def unexpected_comma(here: Here) -> Mistake | None:
+    """A comma outside parentheses."""
+    if here.opened is not None and here.opened.type == "LPAREN":
+        return None
+    text, place = here.source.text, here.found.start_pos
+    line = text[text.rfind("\n", 0, place) + 1 :].partition("\n")[0]
+    if here.in_statement("INPUT", "EXPECT") and here.statement is not None:
+        sizes = re.match(r"(\w+)\s+(\d+(?:\s*,\s*\d+)+)\s*(#.*)?$", line.lstrip())
+        help_ = f"write `{sizes[1]} {'x'.join(re.split(r'[ ,]+', sizes[2]))}`" if sizes else ""
+        return Mistake("sizes are joined by the letter x", "no comma here", help_)
+    behind = re.match(r",\d{3}\b", text[place:])
+    if here.behind("NUMBER") and behind and here.last is not None and here.last.end_pos == place:
+        return Mistake(
+            "digits are not grouped", "leave out the comma", f"write `{here.last.value}{behind[0][1:]}`"
+        )
+    if here.behind("EQUAL", "NUMBER") and here.next is not None and here.next.type == "NUMBER":
+        numbers = re.match(r"\d+(\s*,\s*\d+)+", text[here.before[-1].start_pos :])
+        option = here.before[-3].value if len(here.before) > 2 else "k"
+        shown = ", ".join(re.split(r"\s*,\s*", numbers[0])) if numbers else "3, 5"
+        return Mistake("a tuple is written in parentheses", "", f"write `{option}=({shown})`")
+    if here.in_statement("PARAM", "LET"):
+        word = here.statement.value if here.statement else "param"
+        return Mistake(f"each name has a `{word}` of its own", "start a new line or write `;`")
+    if here.in_statement("REPEAT"):
+        return Mistake("unexpected `,`", "a `repeat` counts with one name")
+    help_ = _instead_of_comma(here)
+    return Mistake(
+        "arguments are separated by spaces, not by commas", "leave it out" if not help_ else "", help_
+    )
+
+
+def _instead_of_comma(here: Here) -> str:
+    """What stands between two statements or branches that a comma separates."""
+    behind = here.after[1] if len(here.after) > 1 else None
+    starts = here.next is not None and here.next.type in ("NAME", *PARALLEL, "RESIDUAL", "REPEAT")
+    if not starts or (behind is not None and behind.type == "EQUAL") or here.opened is None:
+        return ""
+    index = index_of(here.opened, here.before)
+    of = here.before[index - 1].type if index else ""
+    from specgen.layers import registry
+
+    if here.next is not None and here.next.type == "NAME" and registry.find(here.next.value) is None:
+        return ""
+    if of in PARALLEL:
+        return "branches are separated by `|`, and statements by `;`"
+    return "statements are separated by `;`"
+
+
+def unexpected_bar(here: Here) -> Mistake:
+    """A `|` that separates no branches."""
+    if here.rest().startswith("||"):
+        help_ = "conditions are written with `and`, `or`, `not` and `!=`"
+        return Mistake("`||` has no meaning here", "", help_, together(here.found, here.next))
+    title = "`|` separates the branches of `add`, `mul`, `cat` and `split`"
+    return Mistake(title, "it has no meaning here", f"for example: `{EXAMPLES['CAT']}`")
+
+
+def unexpected_brace(here: Here) -> Mistake | None:
+    """A `{` in front of which something is missing or too much."""
+    statement, last = here.statement, here.last
+    if here.opened is not None and here.opened.type == "LPAREN":
+        return Mistake("unexpected `{`", "`)` is needed in front of it")
+    if here.behind("EQUAL"):
+        numbers = re.match(r"\{\s*([\w.]+(?:\s*,\s*[\w.]+)*)\s*\}", here.rest())
+        option = here.before[-2].value if len(here.before) > 1 else "k"
+        help_ = f"write `{option}=({', '.join(re.split(r'[ ,]+', numbers[1]))})`" if numbers else ""
+        return Mistake("a tuple is written in parentheses", "braces hold bodies", help_)
+    if statement is None and last is not None and last.type in ("NUMBER", "TIMES"):
+        return None
+    if statement is None:
+        return Mistake(
+            "a group has a name", "a name and `:` are needed here", "for example: `features: { conv 64; M }`"
+        )
+    if last is statement and last is not None and last.type in NEEDS:
+        return Mistake("unexpected `{`", NEEDS[last.type])
+    if statement.type == "NETWORK":
+        return Mistake("`network` has no body", "leave out the braces", "the layers follow on the next lines")
+    if statement.type in ("VARIANT", "DEFAULT", "INIT", "PARAM", "LET", "INPUT", "EXPECT"):
+        return Mistake(f"`{statement.value}` has no body", "leave out the braces")
+    if here.behind("AS"):
+        return Mistake(
+            "unexpected `{`",
+            "a name for the counter is needed here",
+            "for example: `repeat 3 as i { conv 64 }`",
+        )
+    return None
+
+
+def unexpected_parenthesis(here: Here) -> Mistake | None:
+    """Parentheses around what stands without."""
+    found, last, statement = here.found, here.last, here.statement
+    if last is not None and last.type in PARALLEL:
+        return Mistake(f"`{last.value}` has its branches in braces", "`{` is needed here")
+    if last is not None and last.type in ("RESIDUAL", "ELSE"):
+        return Mistake(f"`{last.value}` has its body in braces", "`{` is needed here")
+    if found.type == "CALLED" and statement is None:
+        from specgen.calls import layer_called
+
+        return Mistake("a layer takes its arguments without parentheses", "", layer_called(here.rest()))
+    if found.type == "CALLED" and here.in_statement("NETWORK"):
+        param = re.match(r"\w+\(\s*(\w+)\s*=\s*(\w+)", here.rest())
+        help_ = f"a param has a line of its own: `param {param[1]} = {param[2]}`" if param else ""
+        return Mistake("`network` takes a name and nothing more", "", help_)
+    if found.type == "CALLED" and here.in_statement("VARIANT", "INIT", "DEFAULT"):
+        assert statement is not None
+        return Mistake(
+            f"`{statement.value}` takes its arguments without parentheses", "a space is needed behind this"
+        )
+    if statement is None:
+        return no_start(here)
+    from specgen.expressions import FUNCTIONS
+
+    if found.type == "LPAREN" and last is not None and last.value in FUNCTIONS:
+        return Mistake(
+            "a call has no space before its parenthesis", "", f"write `{last.value}(…)`", last.span
+        )
+    return None
+
+
+def unexpected_arithmetic(here: Here) -> Mistake | None:
+    """Numbers and signs of arithmetic where no expression can go on."""
+    found, last = here.found, here.last
+    if here.in_statement("INPUT", "EXPECT") and here.opened is None and found.type in ("NUMBER", "SIZES"):
+        line = re.match(r"(\w+)\s+(\d+(?:\s+\d+)+)\s*(?:#.*)?$", here.statement_text())
+        help_ = f"write `{line[1]} {'x'.join(line[2].split())}`" if line else ""
+        return Mistake("sizes are joined by the letter x", "this is a second size", help_)
+    if here.statement is None:
+        return no_start(here)
+    if found.value == ">" and last is not None and last.value == "<" and last.end_pos == found.start_pos:
+        return Mistake("`<>` has no meaning here", "", "write `!=`", together(last, found))
+    if found.type == "COMPARE" and "COMPARE" in _since_operator(here.before):
+        return Mistake("comparisons cannot be chained", "this is the second", "join two of them with `and`")
+    if found.value == ">" and last is not None and last.type == "MINUS" and last.end_pos == found.start_pos:
+        return Mistake("`->` has no meaning here", "", "layers follow each other line by line, or with `;`")
+    if found.value == "*" and last is not None and last.value == "*" and last.end_pos == found.start_pos:
+        return Mistake("there is no power", "", "multiply", together(last, found))
+    if found.value == "*" and last is not None and last.value == "/" and last.end_pos == found.start_pos:
+        return Mistake("`/*` has no meaning here", "", "a comment starts with `#`", together(last, found))
+    if (
+        found.type == "PLUS"
+        and last is not None
+        and last.type in ("NAME", "EQUAL", "LPAREN", "COMMA", "PLUS")
+    ):
+        return Mistake("a number has no `+` in front", "leave it out")
+    if here.in_statement("NETWORK", "VARIANT") and len(here.before) > 1 and found.type in ("MINUS", "NUMBER"):
+        return Mistake("a name is one word", "names are made of A–Z, a–z, 0–9 and _")
+    if here.in_statement("PARAM", "LET") and here.accepts and "EQUAL" in here.accepts:
+        return Mistake(f"unexpected {describe(found)}", "`=` is needed here")
+    if found.type == "NUMBER" and here.behind("ELSE", "NAME"):
+        return else_body(here)
+    return None
+
+
+def _since_operator(before: Sequence[Token]) -> list[str]:
+    """The kinds of the tokens since the last sign or word that ends a comparison."""
+    found: list[str] = []
+    for token in reversed(before):
+        if token.type in ("AND", "OR", "NOT", "LPAREN", "LBRACE", "EQUAL", "COMMA", "_END", "IF", "WHEN"):
+            break
+        found.append(token.type)
+    return found
