@@ -18,7 +18,7 @@ from benchmarks import layers
 from benchmarks.harness import CHECKOUT, Absent, Result, Row, measure, table
 
 #: The modules with rows, one a subject.
-SUBJECTS = ("figures", "networks", "inference", "layers")
+SUBJECTS = ("figures", "networks", "inference", "layers", "languages")
 PAGE = CHECKOUT / "docs" / "performance.md"
 
 #: The rounds that a page's figures need.
@@ -82,7 +82,7 @@ def report(results: list[Result], grown: str, rounds: int) -> str:
 def machine() -> str:
     """Where and when this was measured, with the versions of what matters."""
     versions = []
-    for name in ("specgen", "torch", "torchvision", "torchinfo", "onnx"):
+    for name in ("specgen", "torch", "torchvision", "torchinfo", "onnx", "keras", "neural-dsl", "kraken"):
         try:
             versions.append(f"{name} {metadata.version(name)}")
         except metadata.PackageNotFoundError:

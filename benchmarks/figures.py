@@ -24,6 +24,9 @@ TORCHINFO = "torchinfo on meta"
 
 INPUT = (1, 3, 224, 224)
 
+#: VGG-16's convolutions up to each pooling: their channels, and how many there are.
+BLOCKS = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))
+
 
 def rows() -> list[Row]:
     """The rows of this subject."""
@@ -151,7 +154,7 @@ def onnx_text() -> str:
         nodes.append(f"x{len(nodes) + 1} = {operator} ({inputs})")
 
     channels = 3
-    for width, turns in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
+    for width, turns in BLOCKS:
         for _ in range(turns):
             node("Conv <pads = [1, 1, 1, 1]>", f"{width}, {channels}, 3, 3", f"{width}")
             node("Relu")

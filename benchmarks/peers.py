@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -14,10 +18,47 @@ from benchmarks.harness import Absent
 
 def peer(name: str) -> Any:
     """A module of that name; raises `Absent` where it cannot be imported."""
+    package = name.partition(".")[0]
     try:
         return import_module(name)
-    except ImportError:
-        raise Absent(f"{name.partition('.')[0]} is not installed") from None
+    except Exception as error:  # whatever a library raises that misses another
+        if isinstance(error, ModuleNotFoundError) and error.name == package:
+            raise Absent(f"{package} is not installed") from None
+        raise Absent(f"{package} cannot be imported: {_line(error)}") from None
+
+
+@contextmanager
+def working(name: str) -> Iterator[None]:
+    """Raises `Absent` where the peer of that name fails, or makes something else than specgen."""
+    try:
+        yield
+    except Absent:
+        raise
+    except Exception as error:
+        raise Absent(f"{name} does not do it: {_line(error)}") from error
+
+
+def _line(error: Exception) -> str:
+    """The first line of what an error says, or its name."""
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
+@cache
+def keras() -> Any:
+    """Keras on PyTorch; raises `Absent` where it cannot be imported."""
+    os.environ["KERAS_BACKEND"] = "torch"
+    return peer("keras")
+
+
+@cache
+def neural_dsl() -> Any:
+    """neural-dsl's parser without its traces and logs; raises `Absent` where it cannot be imported.
+
+    As it is, it prints every line that it runs, and turns on the debug logs of every library.
+    """
+    os.environ["PYSNOOPER_DISABLED"] = "1"
+    logging.root.addHandler(logging.NullHandler())  # with a handler there, `logging.basicConfig` does nothing
+    return peer("neural.parser.parser")
 
 
 @cache
@@ -27,8 +68,7 @@ def torchvision() -> Any:
         _define_operators()
         return import_module("torchvision.models")
     except (ImportError, RuntimeError) as error:
-        reason = str(error).split("\n")[0]
-        raise Absent(f"torchvision cannot be imported: {reason}") from None
+        raise Absent(f"torchvision cannot be imported: {_line(error)}") from None
 
 
 #: A library takes its definitions with it when it goes.

@@ -15,6 +15,7 @@ from benchmarks import __main__ as command
 from benchmarks import layers
 from benchmarks.__main__ import machine, report, rows, run
 from benchmarks.harness import Absent, Row, measure, table, written
+from benchmarks.peers import peer, working
 
 
 def test_both_are_called_in_turn_and_make_a_row() -> None:
@@ -63,6 +64,38 @@ def test_what_is_absent_is_left_out_with_a_word(capsys: pytest.CaptureFixture[st
 
     assert run(Row("ours", "theirs", prepare), 1) == []  # type: ignore[arg-type]
     assert "ours: left out, torchvision cannot be imported" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "reason"),
+    [
+        ("no_such_peer", "", "no_such_peer is not installed"),
+        ("a_peer", "import no_such_peer", "a_peer cannot be imported: No module named 'no_such_peer'"),
+        ("a_peer", "raise RuntimeError('no GPU\\nhere')", "a_peer cannot be imported: no GPU"),
+        ("a_peer", "assert 1 == 2", "a_peer cannot be imported: AssertionError"),
+    ],
+)
+def test_why_a_peer_is_absent(
+    name: str, text: str, reason: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a_peer.py").write_text(text, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(Absent) as caught:
+        peer(name)
+    assert str(caught.value) == reason
+
+
+def test_a_peer_that_fails_or_makes_something_else_is_left_out() -> None:
+    @working("peer")
+    def prepare(made: int) -> int:
+        assert 6 // made == 2, "it makes another network"
+        return made
+
+    assert prepare(3) == 3
+    with pytest.raises(Absent, match=r"^peer does not do it: it makes another network$"):
+        prepare(2)
+    with pytest.raises(Absent, match=r"^peer does not do it: .*division"):
+        prepare(0)
 
 
 def test_rows_are_told_apart_and_the_page_says_what_they_were_measured_on() -> None:
