@@ -15,6 +15,7 @@ from torch import Tensor, nn
 import specgen
 from specgen.backends import fills
 from specgen.backends.fills import Fill, fill_exactly, fill_fast
+from specgen.backends.jump import jump, jumps
 from specgen.initialisation import FUNCTIONS
 from specgen.layers.fields import LARGEST_REAL, Real
 
@@ -61,6 +62,66 @@ def test_where_the_draws_are_not_known_all_calls_are_made(monkeypatch: pytest.Mo
     conv = nn.Conv2d(3, 4, 3, padding=1)
     nn.init.normal_(conv.weight)
     assert torch.equal(model[0].weight, conv.weight) and torch.equal(model[0].bias, conv.bias)
+
+
+def generator(seed: int, drawn: int = 0) -> torch.Generator:
+    """PyTorch's generator behind its first draws."""
+    made = torch.Generator().manual_seed(seed)
+    torch.empty(drawn).uniform_(generator=made)
+    return made
+
+
+#: Draws in the words that a generator has, at the end of them, and as far on as only a jump leads.
+FAR = (1, 623, 624, 625, 19_937, 20_592, 20_593, 21_217, 3_000_017)
+
+
+@pytest.mark.parametrize("drawn", [0, 1, 624])
+@pytest.mark.parametrize("draws", FAR)
+def test_a_jump_leads_where_the_draws_lead(draws: int, drawn: int) -> None:
+    jumped, stepped = generator(7, drawn), generator(7, drawn + draws)
+    jump(draws, jumped)
+    assert torch.equal(jumped.get_state(), stepped.get_state())
+
+
+def test_two_jumps_are_one_of_both() -> None:
+    once, twice = generator(3), generator(3)
+    jump(6_000_000_000, once)
+    for draws in (1_234_567_890, 4_765_432_110):
+        jump(draws, twice)
+    assert torch.equal(once.get_state(), twice.get_state())
+
+
+def test_a_jump_keeps_what_normal_has_in_store() -> None:
+    jumped, stepped = generator(3), generator(3)
+    for one in (jumped, stepped):
+        torch.empty(1).normal_(generator=one)  # makes two values
+    jump(30_000, jumped)
+    torch.empty(30_000).uniform_(generator=stepped)
+    assert torch.equal(*(torch.empty(3).normal_(generator=one) for one in (jumped, stepped)))
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_far_draws_are_jumped_over_or_made(known: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert jumps()
+    jumped: list[int] = []
+    monkeypatch.setattr(fills, "_FAR", 500)
+    monkeypatch.setattr(fills, "jumps", lambda: known)
+    monkeypatch.setattr(fills, "jump", lambda draws, one: (jumped.append(draws), jump(draws, one)))
+    torch.manual_seed(0)
+    model = specgen.load(text="input 3x8x8\ninit conv normal\nconv 40; conv 50")
+    torch.manual_seed(0)
+    first, second = nn.Conv2d(3, 40, 3), nn.Conv2d(40, 50, 3)
+    for one in (first, second):
+        nn.init.normal_(one.weight)
+    assert jumped == ([1080, 18_000] if known else [])
+    assert torch.equal(model[0].weight, first.weight) and torch.equal(model[2].weight, second.weight)
+
+
+def test_another_layout_of_the_generator_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("_TWIST", 0x9908B0DE), ("_WORDS", 623)):
+        with monkeypatch.context() as changed:
+            changed.setattr(f"specgen.backends.jump.{name}", value)
+            assert not jumps.__wrapped__()
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

@@ -56,7 +56,7 @@ ALLOWED = {
     ("backends/sources.py", "find_spec(module)"): "`Layer.modules`, which the layer's class says",
     ("layers/registry.py", "import importlib.metadata"): "installed packages are code, and run",
     # attributes by names that stand in the source
-    ("backends/fills.py", "getattr(torch.empty(size), method)"): "a method among those that fill",
+    ("backends/fills.py", "getattr(empty, method)"): "a method among those that fill",
     ("backends/fills.py", "getattr(part, name)"): "a method among those that fill",
     ("cli/sweep.py", "getattr(result, name)"): "the figures of a corner",
     ("comparison.py", "getattr(old.layer, name)"): "a layer's options",

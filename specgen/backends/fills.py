@@ -17,6 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from specgen.backends.jump import jump, jumps
+
 
 class Fill(NamedTuple):
     """A call that overwrites a tensor: a function of `torch.nn.init`, or a method of tensors."""
@@ -121,16 +123,25 @@ def _draws_are_known() -> bool:
     """Whether this PyTorch draws as `_draws` says: tried once, since it is not promised."""
     for size, draws, method in ((37, 37, "uniform_"), (32, 32, "normal_"), (37, 53, "normal_")):
         drawn, stepped = torch.Generator().manual_seed(0), torch.Generator().manual_seed(0)
-        getattr(torch.empty(size), method)(generator=drawn)
+        empty = torch.empty(size, device="cpu")
+        getattr(empty, method)(generator=drawn)
         _step(draws, stepped)
         if not torch.equal(drawn.get_state(), stepped.get_state()):
             return False
     return True
 
 
-def _step(draws: int, generator: torch.Generator | None = None) -> None:
-    """Take so many numbers of 32 bits from a generator: bytes are the cheapest to be made of them."""
-    scratch = torch.empty(min(draws, 1 << 15), dtype=torch.uint8)
+#: So many draws take longer than to work out where they lead.
+_FAR = 1 << 24
+
+
+def _step(draws: int, generator: torch.Generator = torch.default_generator) -> None:
+    """Take so many numbers of 32 bits from a generator on the CPU."""
+    if draws >= _FAR and jumps():
+        jump(draws, generator)
+        return
+    # Bytes are the cheapest to be made of them.
+    scratch = torch.empty(min(draws, 1 << 15), dtype=torch.uint8, device="cpu")
     for start in range(0, draws, 1 << 15):
         scratch[: draws - start].random_(generator=generator)
 
