@@ -51,17 +51,27 @@ def line_for(call: str) -> str:
     return written if _is_right(written) else ""
 
 
-def layer_called(call: str) -> str:
-    """What to write for a layer or a block that is called, in words."""
+#: What holds layers elsewhere, and what a spec has instead.
+CONTAINERS = ("sequential", "modulelist")
+SEQUENTIAL = "layers follow each other, one on a line; a named group is `features: { conv 64; M }`"
+
+
+def layer_called(call: str, text: str) -> str:
+    """What to write for a layer, or a block of the text, that is called, in words."""
     line, name = line_for(call), call.partition("(")[0].strip()
     if line:
         return f"write `{line}`"
-    if name.casefold() in ("sequential", "nn.sequential", "modulelist"):
-        return "layers follow each other, one on a line; a named group is `features: { conv 64; M }`"
+    if name.casefold() in CONTAINERS:
+        return SEQUENTIAL
     plain = _PLAIN.match(call[:_LONGEST].partition("#")[0])
     if plain is None:
         return "its arguments are separated by spaces"
-    return f"write `{' '.join([name, *_split(plain[1])])}`"
+    arguments = _split(plain[1])
+    sizes = [value for given, value in map(_words, arguments) if given in ("", "shape")]
+    if name.casefold() in ("input", "inputs", "inputlayer") and sizes:
+        return f"write `input {'x'.join(sizes)}`"
+    known = registry.find(name) is not None or re.search(rf"\bblock\s+{re.escape(name)}\b", text)
+    return f"write `{' '.join([name, *arguments])}`" if known else "for example: `conv 64 k=3`"
 
 
 def _option(name: str, word: str) -> str:

@@ -365,7 +365,11 @@ class _Elaborator(Placing):
         body = syntax.Body((statement._replace(label=None),), statement.span)
         self._module(statement.label, kind, statement.span, body, scope, {}, {})
 
-    def _join(self, kind: Any, shapes: list[Shape], spans: list[Span], branches: list[list[Draft]]) -> Shape:
+    def _join(
+        self, kind: Any, shapes: list[Shape], spans: list[Span], branches: list[list[Draft]],
+        *, residual: bool = False,
+    ) -> Shape:  # fmt: skip
+        """The shape of joined branches; of a `residual` they are its body and its shortcut."""
         if self.change is not None and self.change.shape is not None and self.change.span in spans:
             shapes[spans.index(self.change.span)] = self.change.shape
         try:
@@ -374,11 +378,16 @@ class _Elaborator(Placing):
             at, other = refusal.branch, refusal.other
             also = Label(spans[other], f"this branch gives {hints.said(shapes[other])}", primary=False)
             label = f"this branch gives {hints.said(shapes[at])}"
+            title = refusal.title
+            if residual:
+                title = "`residual` needs a body and a shortcut of one shape"
+                label = f"the shortcut gives {hints.said(shapes[at])}"
+                also = Label(spans[other], f"the body gives {hints.said(shapes[other])}", primary=False)
             equal = chain(
                 self._equal(kind, branches[at], shapes, at, other, spans[at]),
                 self._equal(kind, branches[other], shapes, other, at, spans[other]),
             )
-            self.unfit(refusal.code, refusal.title, spans[at], label, equal, also=also)
+            self.unfit(refusal.code, title, spans[at], label, equal, also=also)
 
     def _equal(
         self, kind: Any, branch: list[Draft], shapes: list[Shape], at: int, other: int, span: Span
@@ -420,7 +429,8 @@ class _Elaborator(Placing):
                 self._group(label, statement.projection, scope.inner(), statement.projection.span)
             shortcut = self.frames.pop().children
             spans[1] = statement.projection.span
-            output = self._join("add", [output, self.arrived(statement.span)], spans, [body, shortcut])
+            shapes = [output, self.arrived(statement.span)]
+            output = self._join("add", shapes, spans, [body, shortcut], residual=True)
         elif output != arrived and not self._is_projected(statement.span, arrived, output):
             head = self.source.text[statement.span.start : statement.body.span.start].split()
             projected = "" if "when" in head else remedies.projection(arrived, output)

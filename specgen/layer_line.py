@@ -124,6 +124,8 @@ def make(
                 fraction = isinstance(one.value, float) and not one.value.is_integer()
                 rounded = "a number is not rounded unless you say how: `floor(…)`, `round(…)`, `a // b`"
                 help_ = rounded if fraction and "whole" in wanted else ""
+                if wanted == "a number from 0 to 1" and is_number(one.value) and 2 <= one.value <= 100:
+                    help_ = f"{one.value:g} % is `{one.value / 100:g}`"
                 if not evaluation.source.text[one.span.start : one.span.end].endswith(")"):
                     help_ = help_ or no_hexadecimal(one.value)
                 label = f"this is {describe(one.value)}"

@@ -84,7 +84,7 @@ def _filter(source: Source, tokens: list[Token], limits: Limits) -> list[Token]:
     """
     if len(tokens) > limits.tokens:
         place = tokens[limits.tokens]
-        title = f"the source has more than {limits.tokens:,} words"
+        title = f"the source has more than {limits.tokens:,} words, signs and line ends"
         _refuse(source, "too-large", title, place.span, "the limit is reached here")
     kept: list[Token] = []
     pending: Token | None = None

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from specgen import initialisation, options, syntax, vocabulary
-from specgen.diagnostics import MOST, Diagnostic, Label, first_of, listed
+from specgen.diagnostics import MOST, Diagnostic, Label, SpecError, first_of, listed
 from specgen.expressions import FUNCTIONS
 from specgen.layers import registry
 from specgen.layers.base import Layer
@@ -232,6 +232,14 @@ class _Resolver:
             help_ = f"write `{rest}`" if rest else "for example: `input 3x224x224`"
             self.problem("not-a-shape", title, first.span, "leave the batch out", help_)
             return
+        if (
+            isinstance(first, syntax.Name)
+            and first.text not in names
+            and re.fullmatch(r"\w(x\w+)+", first.text)
+        ):
+            title = f"there is no name `{first.text}`"
+            self.problem("unknown-name", title, first.span, "", "sizes are numbers: `input 3x224x224`")
+            return
         self._expr(shape, names)
 
     def _label(self, label: syntax.Name, labels: dict[str, Span]) -> None:
@@ -272,8 +280,19 @@ class _Resolver:
         seen: dict[str, Span] = {}
         for argument in init.arguments:
             if not isinstance(argument, syntax.Option):
-                self.problem("no-value-here", "`init` takes options", argument.span, "write name=value")
-                continue
+                written = [
+                    self.source.text[one.span.start : one.span.end]
+                    for one in init.arguments
+                    if not isinstance(one, syntax.Option)
+                ]
+                known = () if function is None else tuple(function.options)
+                pairs = " ".join(f"{name}={value}" for name, value in zip(known, written, strict=False))
+                help_ = (f"write `{pairs}`",) if 0 < len(written) <= len(known) else ()
+                help_ = ("leave it out",) if function is not None and not known else help_
+                self.problem(
+                    "no-value-here", "`init` takes options", argument.span, "write name=value", *help_
+                )
+                break
             name = argument.name.text
             if name in seen:
                 self._twice(f"`{name}`", argument.span, seen[name])
@@ -295,7 +314,7 @@ class _Resolver:
         for setting in variant.settings:
             if not isinstance(setting, syntax.Option):
                 self.problem("no-value-here", "a variant sets params", setting.span, "write param=value")
-                continue
+                break
             if setting.name.text not in self.params:
                 self._unknown(setting.name, "param", self.params)
             if setting.name.text in seen:
@@ -355,7 +374,8 @@ class _Resolver:
         elif layer is None and self.blocks.get(word.text, word.span) > word.span:
             also = Label(self.blocks[word.text], "this is below", primary=False)
             title = f"block `{word.text}` is defined below its use"
-            self.problem("unknown-layer", title, word.span, "it is not known here", also=also)
+            help_ = "define it above its first use"
+            self.problem("unknown-layer", title, word.span, "it is not known here", help_, also=also)
         elif layer is None and word.text in names:
             title = f"`{word.text}` is a value, and a line starts with a layer or a block"
             also = Label(names[word.text], "it is defined here", primary=False)
@@ -369,6 +389,23 @@ class _Resolver:
             self._unknown(word, "layer" if not blocks else "layer or block", (*registry.words(), *blocks))
         return layer
 
+    def _misspelt(self, line: syntax.Apply) -> bool:
+        """Whether a line starts with a keyword of another language, or with one that is misspelt; says so."""
+        word = line.word
+        keyword = vocabulary.statement_for(word.text) if registry.find(word.text) is None else ""
+        if not keyword or self.blocks.get(word.text) or self.enough:
+            return False
+        rest = self.source.text[word.span.end : line.span.end].strip()
+        written = f"{keyword} {rest}"
+        if len(rest) > 40 or not _parses(written):
+            written = vocabulary.STATEMENTS[keyword]
+        title = f"there is no layer `{word.text}`"
+        meant = vocabulary.ours(word.text, vocabulary.STATEMENTS)
+        help_ = f"here that is `{written}`" if meant else f"did you mean `{written}`?"
+        help_ = f"write `{written}`" if word.text.casefold() == keyword else help_
+        self.problem("unknown-layer", title, word.span, "", help_)
+        return True
+
     def _apply(
         self, line: syntax.Apply, names: MutableMapping[str, Span], blocks: Mapping[str, syntax.Block]
     ) -> None:
@@ -376,28 +413,32 @@ class _Resolver:
         if block is not None:
             self._block_use(line, block, names)
             return
-        layer = self._layer(line.word, blocks, names)
-        if layer is not None:
-            self._arguments(line.word.text, layer, line.arguments, names)
-        elif vocabulary.ours(line.word.text, ("let", "param")):
+        if line.word.text not in names and line.word.text not in self.labels and self._misspelt(line):
             # What it is meant to name is not unknown further down.
             names.update(
                 {one.name.text: one.span for one in line.arguments if isinstance(one, syntax.Option)}
             )
+            return
+        layer = self._layer(line.word, blocks, names)
+        if layer is not None:
+            self._arguments(line.word.text, layer, line.arguments, names)
 
     def _arguments(
         self, word: str, layer: type[Layer], arguments: tuple[syntax.Argument, ...], names: Mapping[str, Span]
     ) -> None:
         known, flags = options.option_names(layer), options.flags(layer)
         seen: dict[str, Span] = {}
+        doubled: set[str] = set()
         by_position = 0
         for index, argument in enumerate(arguments):
-            if self._for_option(word, known, arguments[index : index + 2], names):
+            if isinstance(argument, (syntax.Name, syntax.Chain)) and self._for_option(
+                word, layer, arguments[index : index + 2], names
+            ):
                 return
             if isinstance(argument, syntax.Option):
                 option = known.get(argument.name.text)
                 if option is None:
-                    self._unknown_option(word, layer, argument.name)
+                    self._unknown_option(word, layer, argument)
                     continue
                 is_option = option in options.TRIM or option in layer.options
                 words = options.values(option, layer) if is_option else frozenset()
@@ -421,7 +462,8 @@ class _Resolver:
                     self._too_many(word, layer, argument, arguments)
                     return
                 continue
-            if option in seen:
+            if option in seen and option not in doubled:
+                doubled.add(option)
                 also = Label(seen[option], "the first one is here", primary=False)
                 title = f"two words for the same option, `{option}`"
                 self.problem("option-twice", title, argument.span, "this is the second", also=also)
@@ -430,12 +472,42 @@ class _Resolver:
     def _for_option(
         self,
         word: str,
-        known: Mapping[str, str],
+        layer: type[Layer],
         arguments: tuple[syntax.Argument, ...],
         names: Mapping[str, Span],
     ) -> bool:
         """Whether an option is written without its `=`, or a comment with another sign; says so."""
+        known, flags = options.option_names(layer), options.flags(layer)
         match arguments:
+            case (syntax.Name(text="no" | "without") as first, syntax.Name(text=name), *_) if (
+                first.text not in names and f"no{name}" in flags
+            ):
+                return self._means_nothing(word, first, f"write `no{name}`")
+            case (syntax.Name(text="with" | "and" | "plus") as first, syntax.Name(text=name), *_) if (
+                first.text not in names and name in flags
+            ):
+                return self._means_nothing(word, first, "leave it out: options are separated by spaces")
+            case (syntax.Name(text="x") as first, syntax.Number(), *_) if "x" not in names:
+                turns = self.source.text[arguments[1].span.start : arguments[1].span.end]
+                return self._means_nothing(
+                    word, first, f"write `repeat {turns} {{ … }}` to have it {turns} times"
+                )
+            case (syntax.Name(text=text) as first, *_) if text not in names and (
+                run := re.fullmatch(r"([a-z]+)(\d+)", text)
+            ):
+                if run[1] == "x":
+                    help_ = f"write `repeat {run[2]} {{ … }}` to have it {run[2]} times"
+                    return self._means_nothing(word, first, help_)
+                if text in flags or known.get(run[1], "bias") == "bias":
+                    return False
+                return self._means_nothing(word, first, f"write `{run[1]}={run[2]}`")
+            case (syntax.Chain(rest=(("+" | "-" as sign, syntax.Name(text=name) as last), *_)), *_) if (
+                name in flags and name not in names
+            ):
+                title = f"`{sign}` is arithmetic, and `{name}` is no number"
+                help_ = f"write `{name}` with a space in front" if sign == "+" else f"leave `{name}` out"
+                self.problem("unknown-word", title, last.span, "", help_)
+                return True
             case (syntax.Name(text=name) as first, syntax.Number() | syntax.TupleOf() as value, *_):
                 pass
             case (syntax.Chain(first=syntax.Name(text=name) as first, rest=(("==", value),)), *_):
@@ -455,6 +527,11 @@ class _Resolver:
         written = self.source.text[value.span.start : value.span.end]
         title = f"`{name}` means nothing to `{word}` without a value"
         self.problem("unknown-word", title, first.span, "", f"write `{name}={written}`")
+        return True
+
+    def _means_nothing(self, word: str, name: syntax.Name, help_: str) -> bool:
+        """Say that a bare word means nothing to a layer, and what to write."""
+        self.problem("unknown-word", f"`{name.text}` means nothing to `{word}`", name.span, "", help_)
         return True
 
     def _spaced_call(self, name: syntax.Name) -> bool:
@@ -480,7 +557,7 @@ class _Resolver:
         plain = all(isinstance(one, (syntax.Number, syntax.TupleOf)) for one in arguments)
         if layer.positional[:1] in (("out_channels",), ("out_features",), ("num_heads",)) and plain:
             # Of two numbers, PyTorch's first is what arrives; no kernel is as large as the second then.
-            if windowed and text.isdigit() and int(text) < 12:
+            if windowed and (isinstance(argument, syntax.TupleOf) or (text.isdigit() and int(text) < 12)):
                 help_ = (f"write `{word} {numbers[0]} {_as_window(numbers[1:])}`",)
             else:
                 line = f"{word} {numbers[1]} {_as_window(numbers[2:])}".rstrip()
@@ -493,6 +570,8 @@ class _Resolver:
             help_ = ("leave it out: how many channels there are follows from what arrives",)
         elif word == "gap":
             help_ = (f"it gives a size of 1: write `adaptive_avgpool {text}`",) * (text != "1")
+        elif not help_ and not layer.positional and layer.options:
+            help_ = (f"`{word}` takes {vocabulary.listed_options(layer)}",)
         self.problem(
             "too-many-values", f"`{word}` takes {takes}", argument.span, "this is one too many", *help_
         )
@@ -565,6 +644,9 @@ class _Resolver:
                     self._expr(item, names, extra, words=words, of=of)
             case syntax.Prefix(operand=operand):
                 self._expr(operand, names, extra)
+            case syntax.Chain(span=span) if self._dashed(span) in extra:
+                title = f"`{of}` has no value `{self.source.text[span.start : span.end]}`"
+                self.problem("unknown-value", title, span, "", f"write `{self._dashed(span)}`")
             case syntax.Chain(first=first, rest=rest):
                 for operand in (first, *(operand for _, operand in rest)):
                     self._expr(operand, names, extra)
@@ -580,6 +662,10 @@ class _Resolver:
                 for argument in arguments:
                     self._expr(argument, names)
 
+    def _dashed(self, span: Span) -> str:
+        """Words with dashes between them as one with underscores: `nearest-exact` is `nearest_exact`."""
+        return self.source.text[span.start : span.end].replace("-", "_")
+
     # --- what to say -----------------------------------------------------------------------------
 
     def _unknown(
@@ -587,11 +673,18 @@ class _Resolver:
     ) -> None:
         """Say that there is no such layer, name, option `of` something, …, and what is nearest."""
         help_ = vocabulary.for_unknown(name.text, what, [] if self.enough else list(known))
+        if help_ == [vocabulary.NOTHING_LIKE_IT]:
+            from specgen.text_errors import PROSE, is_prose
+
+            line = self.source.line(self.source.position(name.span.start)[0])
+            help_ = [PROSE] if is_prose(line) else help_
         title = f"`{of}` has no {what} `{name.text}`" if of else f"there is no {what} `{name.text}`"
         self.problem(f"unknown-{what.split()[0]}", title, name.span, "", *help_, also=also)
 
-    def _unknown_option(self, word: str, layer: type[Layer], name: syntax.Name) -> None:
-        help_ = vocabulary.for_option(name.text, word, layer, guess=not self.enough)
+    def _unknown_option(self, word: str, layer: type[Layer], argument: syntax.Option) -> None:
+        name = argument.name
+        value = self.source.text[argument.value.span.start : argument.value.span.end]
+        help_ = vocabulary.for_option(name.text, value, word, layer, guess=not self.enough)
         is_flag = name.text in options.flags(layer)
         title = f"`{name.text}` takes no value" if is_flag else f"`{word}` has no option `{name.text}`"
         self.problem("unknown-option", title, name.span, "", help_)
@@ -604,6 +697,17 @@ class _Resolver:
             name.text, word, layer, known, takes_value=takes_value, guess=not self.enough
         )
         self.problem("unknown-word", f"`{name.text}` means nothing to `{word}`", name.span, "", *help_)
+
+
+def _parses(line: str) -> bool:
+    """Whether a line is one of the language."""
+    from specgen.parser import parse
+
+    try:
+        parse(Source(line))
+    except SpecError:
+        return False
+    return True
 
 
 def _as_window(numbers: list[str]) -> str:

@@ -115,6 +115,9 @@ def _general(here: Here) -> Mistake:
     """What is said where nothing better is known."""
     found = here.found
     name = describe(found)
+    if found.type in ("TIMES", "COMPARE", "OR", "AND") and "_END" in here.accepts:
+        label = "it joins conditions" if found.type in ("OR", "AND") else "a value is needed in front of it"
+        return Mistake(f"unexpected {name}", label)
     if "_END" in here.accepts and found.type not in ("_END", "$END", "COMMA", "COLON", "EQUAL"):
         label = "the statement before it ends here: start a new line or write `;`"
         return Mistake(f"unexpected {name}", label)

@@ -15,7 +15,7 @@ _SIGNS = {
     "^": "there is no power: multiply",
     "[": "a tuple is written in parentheses: `(3, 5)`",
     "]": "a tuple is written in parentheses: `(3, 5)`",
-    "\\": "a line goes on by itself inside parentheses and braces",
+    "\\": "a layer has one line; only in parentheses does a line go on",
     "$": "a name stands for its value without a sign in front",
     "@": "what belongs to a layer stands on its line: `conv 64 bn relu`",
     "~": "conditions are written with `not`",
@@ -62,6 +62,16 @@ _ELSEWHERE = (
         "a prototxt, not a spec",
         "a layer has a line, and its options are name=value: `conv1: conv 64 k=3`",
     ),
+    (
+        r"\s*\d+[.)]\s+[A-Za-z]|\s*[*•+]\s+[A-Za-z]",
+        "a list of Markdown, not a spec",
+        "a spec lists layers without signs in front, one on a line: `conv 64 k=3`",
+    ),
+    (
+        r"\s*\|.*\|\s*$",
+        "a table of Markdown, not a spec",
+        "a spec lists layers, one on a line: `conv 64 k=3`",
+    ),
     (r"\s*(```|~~~)", "Markdown, not a spec", "leave out this line, and the one that closes it"),
     (
         r"\s*\\(begin|end|documentclass|usepackage|section|item|hline)\b",
@@ -91,7 +101,33 @@ def another_language(source: Source, offset: int) -> SpecError | None:
             begin = start + len(line) - len(line.lstrip())
             span = Span(begin, start + len(line.rstrip()))
             return error(source, f"this is {language}", Label(span), help_=(help_,))
+    if is_prose(line):
+        span = Span(start + len(line) - len(line.lstrip()), start + len(line.rstrip()))
+        return error(source, "this is prose, not a spec", Label(span), help_=(PROSE,))
     return None
+
+
+#: What to do about prose.
+PROSE = "leave it out, or write `#` in front: that is a comment"
+
+
+def is_prose(line: str) -> bool:
+    """Whether a line reads like a sentence: words behind each other, of which the first is none of ours."""
+    from specgen.layers import registry
+
+    words = line.split()
+    plain = [word for word in words if re.fullmatch(r"[A-Za-z’'-]+[,.:;!?)]*", word)]
+    if len(words) < 4 or len(plain) < max(4, 0.7 * len(words)) or set("={}|<>") & set(line):
+        return False
+    first = words[0].strip(",.:;!?").casefold()
+    return first not in _STARTS and registry.find(first) is None
+
+
+#: Words that start a statement: a line that starts with one is no sentence.
+_STARTS = (
+    "network", "input", "expect", "param", "let", "default", "init", "variant", "block", "repeat", "if",
+    "add", "mul", "cat", "split", "residual", "else",
+)  # fmt: skip
 
 
 def unexpected_text(source: Source, offset: int) -> SpecError:
@@ -119,8 +155,18 @@ def unexpected_text(source: Source, offset: int) -> SpecError:
         help_ = help_ if tight else f"{help_}; numbers are multiplied with `*`"
     elif sign == "[" and re.search(r"(^|[\n;])\s*input\s*[:=]?\s*$", source.text[:offset][-200:]):
         help_ = _input_in_brackets(source.text[offset:].partition("\n")[0])
+    elif sign == "?" and (behind := re.match(r"\?x(\d+(?:x\d+)+)\b", source.text[offset : offset + 60])):
+        help_ = f"how many samples a batch has is not said: write `{behind[1]}`"
     elif sign == "?" and re.search(r"(^|[\n;])\s*(input|expect)\b[^;\n]*$", source.text[:offset][-200:]):
         help_ = _UNKNOWN_SIZE
+    elif (
+        sign == "["
+        and (values := re.match(r"\[(\s*[\w.]+(?:\s*,\s*[\w.]+)*\s*)\]", source.text[offset : offset + 60]))
+        and before[-1:] == "="
+    ):
+        help_ = f"a tuple is written in parentheses: `({values[1].strip()})`"
+    elif sign == "[" and re.search(r"(^|[\n;{|])\s*$", source.text[:offset][-200:]):
+        help_ = "a body is written in braces: `repeat 3 { conv 64; M }`"
     elif sign == "[" and re.search(r"[A-Za-z_)]\w*$", before):
         help_ = "the values of a tuple cannot be taken one by one: give each a name of its own"
     elif sign in "[]" and re.search(r"(:|\b(add|mul|cat|split))\s*$", source.text[:offset][-200:]):
@@ -129,7 +175,7 @@ def unexpected_text(source: Source, offset: int) -> SpecError:
         help_ = "a minus is written `-`"
     elif not help_ and normalize("NFKC", sign).isascii() and normalize("NFKC", sign).isprintable():
         help_ = f"write `{normalize('NFKC', sign).strip()}`" if sign.strip() else ""
-    title = f"`{sign}` has no meaning here"
+    title = f"`{sign}` has no meaning here" if sign != "`" else "a backtick has no meaning here"
     if combining(sign):  # by itself it would be drawn over the quote in front of it
         title = f"U+{ord(sign):04X} ({name(sign, 'a mark').lower()}) has no meaning here"
     return error(source, title, Label(Span(offset, offset + len(found))), help_=(help_,) if help_ else ())
@@ -150,7 +196,7 @@ def _call(source: Source, offset: int) -> SpecError | None:
     if found is None:
         return None
     begin = offset - len(found[0]) + found.start(1)
-    help_ = layer_called(source.text[begin:].partition("\n")[0])
+    help_ = layer_called(source.text[begin:].partition("\n")[0], source.text)
     span = Span(begin, begin + len(found[1]))
     return error(source, "a layer takes its arguments without parentheses", Label(span), help_=(help_,))
 
@@ -166,6 +212,7 @@ def _unexpected_word(source: Source, offset: int) -> SpecError:
         title, label = f"`{shown}` is not a name", "names are made of A–Z, a–z, 0–9 and _"
         if found[0].isdigit():
             title, label = f"`{shown}` is not a number", "numbers are made of 0–9"
+        help_ = _look_alike(found)
     elif re.fullmatch(r"0[xX][0-9A-Fa-f]*[A-Fa-f][0-9A-Fa-f]*", found):
         title, label = f"`{shown}` is not a number", "numbers are written in tens"
         help_ = f"write `{int(found, 16)}`" if len(found) <= 16 else ""
@@ -177,6 +224,13 @@ def _unexpected_word(source: Source, offset: int) -> SpecError:
         if re.search(r"\brepeat\s+$", source.text[:start][-50:]):
             title, label = f"`{shown}` is not a number", "how often is a plain number"
             help_ = f"write `repeat {found[:-1]}`"
+        elif re.match(r"\s+[A-Za-z]", source.text[span.end :]) and found.count("x") == 1:
+            body = source.text[span.end :].partition("\n")[0].partition("#")[0].strip()
+            help_ = (
+                f"write `repeat {found[:-1]} {{ {body} }}`"
+                if len(body) < 40 and not set("{}|") & set(body)
+                else ""
+            )
         elif re.match(r"-\s*1", source.text[span.end :]):
             help_ = _UNKNOWN_SIZE
     elif re.fullmatch(r"[0-9.]+(x[0-9.]+)+", found):
@@ -198,9 +252,25 @@ def _unexpected_word(source: Source, offset: int) -> SpecError:
     return error(source, title, Label(span, label), help_=(help_,) if help_ else ())
 
 
+def _look_alike(found: str) -> str:
+    """Help for a word that looks like another one: how it is written, or which letter is not Latin."""
+    plain = normalize("NFKC", found)
+    wide = all(char.isascii() or name(char, "").startswith(("FULLWIDTH", "MATHEMATICAL")) for char in found)
+    if wide and plain.isascii():
+        return f"write `{plain}`"
+    foreign = [
+        char for char in found if char.isalpha() and not char.isascii() and "LATIN" not in name(char, "")
+    ]
+    if len(foreign) > 2 or not any(char.isascii() for char in found):
+        return ""
+    return " and ".join(
+        f"`{one}` is U+{ord(one):04X} ({name(one, 'a letter').lower()})" for one in dict.fromkeys(foreign)
+    )
+
+
 def _dotted(source: Source, span: Span, found: str) -> SpecError:
     """The error for `nn.Conv2d`, `self.conv1` and their kind."""
-    from specgen.calls import line_for
+    from specgen.calls import CONTAINERS, SEQUENTIAL, line_for
 
     owner, _, last = found.rpartition(".")
     rest = source.text[span.end :].split("\n", 1)[0]
@@ -213,6 +283,7 @@ def _dotted(source: Source, span: Span, found: str) -> SpecError:
         inner = re.match(r"\(\s*(?:[A-Za-z_]+\.)*([A-Z]\w*\(.*)\)\s*$", rest)
         line = line_for(last + rest) or (line_for(inner[1]) if inner else "")
         help_ = f"write `{line}`" if line else "a layer has a line of its own: `conv 64 k=3`"
+        help_ = SEQUENTIAL if last.casefold() in CONTAINERS else help_
     title = f"`{found if len(found) <= 40 else found[:40] + '…'}` is not a name"
     return error(source, title, Label(span, "a name has no dots"), help_=(help_,) if help_ else ())
 

@@ -42,6 +42,7 @@ NEEDS = {
     "BLOCK": "the block's name is needed here",
     "REPEAT": "how often is needed here",
     "IF": "a condition is needed here",
+    "WHEN": "a condition is needed here",
 }
 PARALLEL = ("ADD", "MUL", "CAT", "SPLIT")
 KEYWORDS = (*EXAMPLES, "ELSE", "AS", "WHEN", "OR", "AND", "NOT", "TRUE", "FALSE", "IN")

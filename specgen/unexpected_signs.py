@@ -40,6 +40,8 @@ def unexpected_end(here: Here) -> Mistake | None:
         return Mistake("there is no percent sign: `%` is the remainder", "a number is needed here", help_)
     if here.last is not None and here.last is here.statement and here.last.type in NEEDS:
         return Mistake(f"unexpected {name}", NEEDS[here.last.type])
+    if here.behind("INIT", "NAME"):
+        return Mistake(f"unexpected {name}", "a function of `torch.nn.init` is needed here")
     return None
 
 
@@ -101,14 +103,26 @@ def unexpected_equal(here: Here) -> Mistake | None:
         return Mistake("`=>` has no meaning here", "", "layers follow each other line by line, or with `;`")
     if last is None:
         return None
+    if here.in_statement("INPUT", "EXPECT", "DEFAULT") and here.statement in here.before[-2:-1]:
+        word, rest = here.before[-2].value, here.rest()[1:].partition("#")[0].strip()
+        if here.in_statement("DEFAULT"):
+            help_ = f"write `default conv {last.value}={rest}`" if len(rest) < 40 else ""
+            return Mistake("`default` names a layer first", "this is an option", help_, last.span)
+        help_ = f"write `{word} {rest}`" if len(rest) < 40 else ""
+        return Mistake(
+            f"`{word}` takes a shape and nothing more", "leave this out", help_, together(last, here.found)
+        )
     if last.type == "COMPARE" and last.end_pos == here.found.start_pos:
         title = f"`{last.value}=` has no meaning here"
         return Mistake(title, "", f"write `{last.value}`", together(last, here.found))
     if last is here.statement and last.type in EXAMPLES:
         return Mistake(f"`{last.value}` takes no `=`", "leave it out")
+    from specgen.options import all_flags
+
     if last is here.statement and last.type == "NAME" and (above := _line_above(here, last.value)):
         option = here.source.text[last.start_pos :].partition("\n")[0].partition("#")[0].strip()
-        help_ = f"write `{above} {option}`" if len(above + option) < 60 else ""
+        is_long = len(above + option) >= 60 or last.value in all_flags()
+        help_ = "" if is_long else f"write `{above} {option}`"
         return Mistake(
             "an option stands on the line of its layer", "its layer is on the line above", help_, last.span
         )
@@ -118,7 +132,7 @@ def unexpected_equal(here: Here) -> Mistake | None:
             rest = here.rest()[1:].strip()
             help_ = f"a value is named by `let {last.value} = {rest if len(rest) < 40 else '…'}`"
         else:
-            help_ = f"a layer's name has a colon: `{last.value}: conv 64`"
+            help_ = f"a layer's name has a colon: `{last.value}: {_layer_behind(here) or 'conv 64'}`"
             call = re.match(r"=\s*([A-Za-z_]\w*\(.*\))", here.rest())
             if call:
                 from specgen.calls import line_for
@@ -140,16 +154,27 @@ def unexpected_equal(here: Here) -> Mistake | None:
     return None
 
 
+def _layer_behind(here: Here) -> str:
+    """What stands behind the `=`, if that is the line of a layer."""
+    from specgen.layers import registry
+
+    line = here.rest()[1:].partition("#")[0].strip()
+    word = re.match(r"\w+", line)
+    is_line = word is not None and len(line) < 40 and not set("{}();|") & set(line)
+    return line if is_line and word is not None and registry.find(word[0]) is not None else ""
+
+
 def _line_above(here: Here, option: str) -> str:
     """The line above, if that is the line of a layer which has such an option."""
     from specgen.layers import registry
-    from specgen.options import option_names
+    from specgen.options import flags, option_names
 
     number, _ = here.source.position(here.found.start_pos)
     above = here.source.line(number - 1).partition("#")[0].strip() if number > 1 else ""
     found = re.fullmatch(r"(?:\w+:\s*)?(\w+)( [^{};|]*)?", above)
     layer = registry.find(found[1]) if found else None
-    return above if layer is not None and option in option_names(layer) else ""
+    known = layer is not None and (option in option_names(layer) or option in flags(layer))
+    return above if known else ""
 
 
 def unexpected_comma(here: Here) -> Mistake | None:
@@ -158,6 +183,9 @@ def unexpected_comma(here: Here) -> Mistake | None:
         return None
     text, place = here.source.text, here.found.start_pos
     line = text[text.rfind("\n", 0, place) + 1 :].partition("\n")[0]
+    if here.in_statement("INPUT", "EXPECT") and here.next is not None and here.next.type == "NAME":
+        help_ = "statements are separated by `;`, or stand on lines of their own"
+        return Mistake("unexpected `,`", "`;` is needed here", help_)
     if here.in_statement("INPUT", "EXPECT") and here.statement is not None:
         sizes = re.match(r"(\w+)\s+(\d+(?:\s*,\s*\d+)+)\s*(#.*)?$", line.lstrip())
         help_ = f"write `{sizes[1]} {'x'.join(re.split(r'[ ,]+', sizes[2]))}`" if sizes else ""
@@ -177,7 +205,12 @@ def unexpected_comma(here: Here) -> Mistake | None:
         return Mistake(f"each name has a `{word}` of its own", "start a new line or write `;`")
     if here.in_statement("REPEAT"):
         return Mistake("unexpected `,`", "a `repeat` counts with one name")
+    from specgen.calls import line_for
+
     help_ = _instead_of_comma(here)
+    values = re.match(r"\s*(\w+)[ ,]\s*([\w.]+(?:\s*,\s*[\w.]+)*)\s*(?:#.*)?$", line)
+    if not help_ and values and (written := line_for(f"{values[1]}({values[2]})")):
+        help_ = f"write `{written}`"
     return Mistake(
         "arguments are separated by spaces, not by commas", "leave it out" if not help_ else "", help_
     )
@@ -205,6 +238,11 @@ def unexpected_bar(here: Here) -> Mistake:
     if here.rest().startswith("||"):
         help_ = "conditions are written with `and`, `or`, `not` and `!=`"
         return Mistake("`||` has no meaning here", "", help_, together(here.found, here.next))
+    if here.opened is not None and here.opened in here.before:
+        front = here.before[index_of(here.opened, here.before) - 1]
+        if front.type == "RESIDUAL":
+            help_ = "what arrives is added to the body; to add two, write `add { conv 64 | conv 64 k=1 }`"
+            return Mistake("`residual` has one body", "this would start a second one", help_)
     title = "`|` separates the branches of `add`, `mul`, `cat` and `split`"
     return Mistake(title, "it has no meaning here", f"for example: `{EXAMPLES['CAT']}`")
 
@@ -225,8 +263,10 @@ def unexpected_brace(here: Here) -> Mistake | None:
         return Mistake(
             "a group has a name", "a name and `:` are needed here", "for example: `features: { conv 64; M }`"
         )
-    if last is statement and last is not None and last.type in NEEDS:
-        return Mistake("unexpected `{`", NEEDS[last.type])
+    if last is not None and last.type in NEEDS and (last is statement or last.type in ("IF", "WHEN")):
+        return Mistake(
+            "unexpected `{`", NEEDS[last.type], f"for example: `{EXAMPLES['IF']}`" * (last.type == "IF")
+        )
     if statement.type == "NETWORK":
         return Mistake("`network` has no body", "leave out the braces", "the layers follow on the next lines")
     if statement.type in ("VARIANT", "DEFAULT", "INIT", "PARAM", "LET", "INPUT", "EXPECT"):
@@ -250,7 +290,9 @@ def unexpected_parenthesis(here: Here) -> Mistake | None:
     if found.type == "CALLED" and statement is None:
         from specgen.calls import layer_called
 
-        return Mistake("a layer takes its arguments without parentheses", "", layer_called(here.rest()))
+        return Mistake(
+            "a layer takes its arguments without parentheses", "", layer_called(here.rest(), here.source.text)
+        )
     if found.type == "CALLED" and here.in_statement("NETWORK"):
         param = re.match(r"\w+\(\s*(\w+)\s*=\s*(\w+)", here.rest())
         help_ = f"a param has a line of its own: `param {param[1]} = {param[2]}`" if param else ""
@@ -274,6 +316,14 @@ def unexpected_parenthesis(here: Here) -> Mistake | None:
 def unexpected_arithmetic(here: Here) -> Mistake | None:
     """Numbers and signs of arithmetic where no expression can go on."""
     found, last = here.found, here.last
+    if here.in_statement("INPUT", "EXPECT") and here.statement in here.before[-2:-1] and here.behind("NAME"):
+        help_ = f"write `{here.before[-2].value} {found.value}`" if found.type == "SIZES" else ""
+        return Mistake(
+            f"`{here.before[-2].value}` takes a shape and nothing more",
+            "leave this out",
+            help_,
+            here.before[-1].span,
+        )
     if here.in_statement("INPUT", "EXPECT") and here.opened is None and found.type in ("NUMBER", "SIZES"):
         line = re.match(r"(\w+)\s+(\d+(?:\s+\d+)+)\s*(?:#.*)?$", here.statement_text())
         help_ = f"write `{line[1]} {'x'.join(line[2].split())}`" if line else ""
@@ -282,6 +332,14 @@ def unexpected_arithmetic(here: Here) -> Mistake | None:
         return no_start(here)
     if found.value == ">" and last is not None and last.value == "<" and last.end_pos == found.start_pos:
         return Mistake("`<>` has no meaning here", "", "write `!=`", together(last, found))
+    if (
+        last is not None
+        and found.value == last.value
+        and found.value in "<>"
+        and last.end_pos == found.start_pos
+    ):
+        help_ = "layers follow each other line by line, or with `;`"
+        return Mistake(f"`{found.value * 2}` has no meaning here", "", help_, together(last, found))
     if found.type == "COMPARE" and "COMPARE" in _since_operator(here.before):
         return Mistake("comparisons cannot be chained", "this is the second", "join two of them with `and`")
     if found.value == ">" and last is not None and last.type == "MINUS" and last.end_pos == found.start_pos:
@@ -297,9 +355,17 @@ def unexpected_arithmetic(here: Here) -> Mistake | None:
     ):
         return Mistake("a number has no `+` in front", "leave it out")
     if here.in_statement("NETWORK", "VARIANT") and len(here.before) > 1 and found.type in ("MINUS", "NUMBER"):
-        return Mistake("a name is one word", "names are made of A–Z, a–z, 0–9 and _")
-    if here.in_statement("PARAM", "LET") and here.accepts and "EQUAL" in here.accepts:
-        return Mistake(f"unexpected {describe(found)}", "`=` is needed here")
+        words = re.match(r"(network|variant)\s+([\w-]+)", here.statement_text())
+        help_ = f"write `{words[1]} {words[2].replace('-', '_')}`" if words and "-" in words[2] else ""
+        return Mistake("a name is one word", "names are made of A–Z, a–z, 0–9 and _", help_)
+    if here.in_statement("PARAM", "LET") and here.accepts and "EQUAL" in here.accepts and last is not None:
+        words = re.match(r"(\w+)\s+(\w+(?:-\w+)+)(\s*=[^{};#]*)", here.statement_text())
+        if words and found.type == "MINUS":
+            help_ = f"write `{words[1]} {words[2].replace('-', '_')}{words[3].rstrip()}`"
+            return Mistake("a name is one word", "names are made of A–Z, a–z, 0–9 and _", help_)
+        value = here.rest().partition("#")[0].strip()
+        help_ = f"write `{here.before[-2].value} {last.value} = {value}`" if len(value) < 40 else ""
+        return Mistake(f"unexpected {describe(found)}", "`=` is needed here", help_)
     if found.type == "NUMBER" and here.behind("ELSE", "NAME"):
         return else_body(here)
     return None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from specgen.unexpected import EXAMPLES, KEYWORDS, Here, Mistake, describe, index_of
+from specgen.lalr import Token
+from specgen.unexpected import EXAMPLES, KEYWORDS, PARALLEL, Here, Mistake, describe, index_of
 
 
 def no_start(here: Here) -> Mistake:
@@ -49,6 +50,15 @@ def unexpected_name(here: Here) -> Mistake | None:
         return Mistake("a name is one word", "this is another one", help_)
     if here.in_statement("INPUT", "EXPECT") and here.last is not here.statement and "_END" in here.accepts:
         assert here.statement is not None
+        from specgen.layers import registry
+
+        if registry.find(found.value) is not None:
+            label = "the statement before it ends here: start a new line or write `;`"
+            return Mistake(f"unexpected `{found.value}`", label)
+        sizes = re.match(r"\w+((?:\s+(?:\d+|[A-Za-z_]\w*)){2,4})\s*(?:#.*)?$", here.statement_text())
+        if sizes:
+            help_ = f"write `{here.statement.value} ({', '.join(sizes[1].split())})`"
+            return Mistake("sizes with names are a tuple", "`,` is needed in front", help_)
         return Mistake(f"`{here.statement.value}` takes a shape and nothing more", "leave this out")
     if found.value == "is" and here.in_statement("IF", "RESIDUAL"):
         return Mistake("unexpected `is`", "", "equality is `==`")
@@ -60,10 +70,26 @@ def unexpected_name(here: Here) -> Mistake | None:
         return Mistake("unexpected `then`", "a body in braces is needed here")
     if here.behind("ELSE", "NAME"):
         return else_body(here)
+    if here.in_statement("REPEAT") and here.next is not None and here.next.type == "LBRACE":
+        if found.value == "times":
+            return Mistake("unexpected `times`", "leave it out")
+        return Mistake(f"unexpected `{found.value}`", "", f"for a counter, write `as {found.value}`")
+    if here.last is not None and here.last.type in PARALLEL:
+        return _branches_outside(here, here.last)
     if here.in_statement("BLOCK") and len(here.before) == 2 + index_of(here.statement or found, here.before):
         label = "arguments are in parentheses"
         return Mistake(f"unexpected `{found.value}`", label, f"for example: `{EXAMPLES['BLOCK']}`")
     return None
+
+
+def _branches_outside(here: Here, word: Token) -> Mistake:
+    """`cat a b` and `cat dim=1 { … }`: what is joined stands in braces, and there are no options."""
+    if here.next is not None and here.next.type == "EQUAL":
+        joins = "along the channels" if word.type in ("CAT", "SPLIT") else "value by value"
+        return Mistake(f"`{word.value}` takes no options", "leave it out", f"it joins its branches {joins}")
+    title = f"`{word.value}` joins the branches in its braces"
+    help_ = f"what is joined is written there: `{EXAMPLES[word.type]}`"
+    return Mistake(title, "`{` is needed here", help_)
 
 
 def else_body(here: Here) -> Mistake:
@@ -82,6 +108,10 @@ def unexpected_keyword(here: Here) -> Mistake | None:
                 title, "its body is put in place, without a module of its own", "label what is in it"
             )
         return Mistake(title, "labels are for layers, blocks and groups", "leave the label out")
+    if found.type == "AS" and here.in_statement("NAME") and here.next is not None:
+        line = here.source.text[here.statement.start_pos : found.start_pos].strip() if here.statement else ""
+        help_ = f"write `{here.next.value}: {line}`" if here.next.type == "NAME" and len(line) < 40 else ""
+        return Mistake("a layer's name stands in front of it", "", help_)
     if found.type == "IF" and here.in_statement("NAME"):
         line = here.statement_text().partition("#")[0]
         head, _, condition = line.partition(" if ")

@@ -9,6 +9,7 @@ from specgen import options
 from specgen.diagnostics import listed, nearest
 from specgen.layers import registry
 from specgen.layers.base import Layer
+from specgen.layers.fields import Flag
 from specgen.names import objection
 
 #: Our word, and what it is called in PyTorch, Keras, TensorFlow, JAX, ONNX, Caffe, Darknet, Ultralytics and
@@ -78,6 +79,7 @@ _ELSEWHERE = {
     "mul": "multiply multiplication multiplicationlayer product",
     "split": "chunk",
     "repeat": "for while loop times",
+    "input": "inputs inputlayer inputshape placeholder",
     "expect": "assert check",
     "param": "params parameter parameters arg args hparam config",
     "let": "const var val set int float auto local define",
@@ -103,6 +105,7 @@ _ELSEWHERE = {
     "scale_factor": "factor scale scales times",
     "mode": "interpolation method",
     "ceil_mode": "ceilmode roundmode",
+    "negative_slope": "slope alpha negativeslope leak",
     "nobias": "nobiases biasless",
     "half": "auto samepad",
     "same": "sameupper samelower",
@@ -132,7 +135,7 @@ INFERRED = frozenset(
 )
 SIZES = frozenset(
     "units filters out_channels out_features out_dim channels features num_output num_filters "
-    "output_channels out_planes planes c_out n_filters hidden_size output_dim".split()
+    "output_channels out_planes planes c_out n_filters hidden_size output_dim out n_out nodes neurons".split()
 )
 
 #: Words that have no counterpart, and what to do instead.
@@ -146,12 +149,21 @@ _INSTEAD = {
     "sequential": "layers follow each other as they are written; a named group is `features: { … }`",
     "activation": "an activation is written by its own word: `relu`, `gelu`, …",
     "separable": "depthwise, then pointwise: `dwconv; conv 64 k=1`",
+    **{
+        word: f"a gate is the product of two branches: `mul {{ linear 64 | linear 64 {act} }}`"
+        for word, act in (("glu", "sigmoid"), ("swiglu", "silu"), ("geglu", "gelu"), ("reglu", "relu"))
+    },
     "bias": "it belongs on the line of the layer that has it: `conv 64 bias`",
     "nobias": "it belongs on the line of the layer that has none: `conv 64 nobias`",
 }
+_GATES = ("glu", "swiglu", "geglu", "reglu")
 #: What a value is called elsewhere, where our words for layers would not be meant.
 _VALUES = {"batch": "bn", "layer": "ln", "group": "gn", "instance": "instancenorm"}
 _RECURRENT = frozenset("lstm gru rnn simplernn embedding bilinear".split())
+
+
+#: What is said of a word that is like no layer.
+NOTHING_LIKE_IT = "`specgen layers` lists what there is"
 
 
 def ours(word: str, known: Collection[str]) -> str:
@@ -174,14 +186,15 @@ def for_unknown(word: str, what: str, known: Sequence[str]) -> list[str]:
             return [_INSTEAD[word.casefold()]]
         if word.casefold() in _RECURRENT:
             return ["there is no such layer; a program can add its own with `specgen.register_layer`"]
+    if what == "value" and word.casefold() in _GATES:
+        return [_INSTEAD[word.casefold()]]
     found = _VALUES.get(word.casefold(), "") if what == "value" else ""
     if found := found if found in known else ours(word, known):
         return [_called(found, word)]
-    if what.startswith("layer"):
-        if found := ours(word, ("cat", "residual", "add", "mul", "split", "repeat")):
-            return [f"here that is `{'repeat 3' if found == 'repeat' else found} {{ … }}`"]
-        if found := ours(word, ("expect", "param", "let", "network", "variant", "init", "default")):
-            return [f"here that is `{_STATEMENTS[found]}`"]
+    if what.startswith("layer") and (
+        found := ours(word, ("cat", "residual", "add", "mul", "split", "repeat"))
+    ):
+        return [f"here that is `{'repeat 3' if found == 'repeat' else found} {{ … }}`"]
     if near := nearest(word, known):
         return [f"did you mean `{near[0]}`?"]
     if (
@@ -191,6 +204,10 @@ def for_unknown(word: str, what: str, known: Sequence[str]) -> list[str]:
         and objection(word, local=True) is None
     ):
         return [f"if it is meant to be a number, define it above: `let {word} = 64`"]
+    if what.startswith("layer"):
+        return [NOTHING_LIKE_IT]
+    if what == "kind of layer":
+        return ["known here: `all`, `conv`, `linear`, `norm`, and the word of each layer with weights"]
     return [f"known here: {listed(known)}"] if 0 < len(known) <= 8 else []
 
 
@@ -210,7 +227,9 @@ def _called(ours: str, word: str) -> str:
     return f"write `{ours}`" if ours.casefold() == word.casefold() else f"here that is called `{ours}`"
 
 
-_STATEMENTS = {
+#: The statements that are no construct with a body, by their keywords.
+STATEMENTS = {
+    "input": "input 3x224x224",
     "expect": "expect 512x7x7",
     "param": "param n = 64",
     "let": "let n = 64",
@@ -219,6 +238,18 @@ _STATEMENTS = {
     "init": "init conv kaiming_normal",
     "default": "default conv bn",
 }
+
+
+def statement_for(word: str) -> str:
+    """The keyword of a statement that a word is meant as: another language's, or one that is misspelt."""
+    folded = word.casefold()
+    if folded in STATEMENTS:
+        return folded
+    if folded in _INSTEAD or folded in _RECURRENT or ours(word, registry.words()):
+        return ""
+    found = ours(word, STATEMENTS)
+    near = [] if found or len(word) < 4 else nearest(word, (*registry.words(), *STATEMENTS))
+    return found or next((one for one in near if one in STATEMENTS), "")
 
 
 def for_word(word: str, known: Sequence[str]) -> str:
@@ -231,20 +262,22 @@ def for_word(word: str, known: Sequence[str]) -> str:
     return f"did you mean `{near[0]}`?" if near else ""
 
 
-def for_option(name: str, word: str, layer: type[Layer], *, guess: bool) -> str:
+def for_option(name: str, value: str, word: str, layer: type[Layer], *, guess: bool) -> str:
     """Help for an option that a layer does not have; without `guess`, similar names are not looked for."""
     known, flags = options.option_names(layer), options.flags(layer)
     if name in flags:
         return f"it stands alone: `{name}`, or is left out"
     if name.casefold() in SIZES and layer.positional and not layer.positional[0].startswith("mult"):
-        return f"the size is written without a name: `{layer.example}`"
+        return f"the size is written without a name: `{word} {value}`"
     if name.casefold() in INFERRED:
         return "leave it out: it follows from what arrives"
     if found := ours(name, known):
         return f"here that is called `{found}`"
+    if name.casefold() in ("name", "label", "id") and value.isidentifier():
+        return f"a layer's name stands in front of it: `{value}: {word} …`"
     if near := nearest(name, known if guess else ()):
         return f"did you mean `{near[0]}`?"
-    return f"`{word}` takes {_listed_options(layer)}"
+    return f"`{word}` takes {listed_options(layer)}"
 
 
 def for_flag(
@@ -255,7 +288,12 @@ def for_flag(
     choices = [option for option in layer.options if name in options.values(option, layer)]
     if choices:
         return [f"write `{choices[0]}={name}`"]
+    if name.casefold() in _GATES:
+        return [_INSTEAD[name.casefold()]]
     if name in options.option_names(layer):
+        option = options.option_names(layer)[name]
+        if option in layer.options and isinstance(layer.options[option].kind, Flag):
+            return [f"write `{name}=true`"]
         return [f"an option has its value behind `=`: `{name}=…`"]
     if found := ours(name, flags):
         return [f"here that is called `{found}`"]
@@ -289,7 +327,7 @@ def _listed_flags(layer: type[Layer]) -> str:
     return "; ".join([*listed_by_kind, listed(others)] if others else listed_by_kind)
 
 
-def _listed_options(layer: type[Layer]) -> str:
+def listed_options(layer: type[Layer]) -> str:
     """The options of a layer by their short names, with their defaults; what it takes by position first."""
     short = {option: letter for letter, option in layer.short.items()}
     order = (*layer.positional, *(name for name in layer.options if name not in layer.positional))

@@ -140,6 +140,11 @@ def test_only_the_caller_raises_limits() -> None:
     assert said(INPUT + "relu;relu;relu", limits=Limits(tokens=4)) == "too-large"
 
 
+def test_a_line_end_counts_as_a_word_does() -> None:
+    with pytest.raises(specgen.SpecError, match="more than 50,000 words, signs and line ends"):
+        specgen.compile(text="\n" * 50_001)
+
+
 # --- what a text within the limits costs -------------------------------------------------------------
 
 SIZE = 60

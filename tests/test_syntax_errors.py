@@ -137,8 +137,8 @@ SAID = [
         "a space is needed behind this",
         "for example: `init conv kaiming_normal mode=fan_out nonlinearity=relu bias=0`",
     ),
-    ("param a 3", "unexpected `3`", "`=` is needed here", "for example: `param num_classes = 1000`"),
-    ("let a 3", "unexpected `3`", "`=` is needed here", "for example: `let c = 4*in`"),
+    ("param a 3", "unexpected `3`", "`=` is needed here", "write `param a = 3`"),
+    ("let a 3", "unexpected `3`", "`=` is needed here", "write `let a = 3`"),
     ("param a b", "unexpected `b`", "`=` is needed here", "for example: `param num_classes = 1000`"),
     (
         "residual { conv 3 } else conv 3",
@@ -183,7 +183,7 @@ SAID = [
     (
         "add { relu or id }",
         "unexpected `or`",
-        "the statement before it ends here: start a new line or write `;`",
+        "it joins conditions",
         "",
     ),
     (
@@ -280,9 +280,9 @@ SAID = [
     ),
     (
         "conv 8 as c",
-        "unexpected `as`",
-        "the statement before it ends here: start a new line or write `;`",
+        "a layer's name stands in front of it",
         "",
+        "write `c: conv 8`",
     ),
     ("x -> y", "`->` has no meaning here", "", "layers follow each other line by line, or with `;`"),
     (": conv 8", "unexpected `:`", "a label is one name at the start of a statement", ""),
@@ -353,7 +353,7 @@ SAID = [
         "this is a second size",
         "for example: `expect 512x7x7`",
     ),
-    ("max(3, 4)", "a layer takes its arguments without parentheses", "", "write `max 3 4`"),
+    ("max(3, 4)", "a layer takes its arguments without parentheses", "", "for example: `conv 64 k=3`"),
     ("conv 8 +", "unexpected end of the text", "a value is needed here", ""),
     ("conv 8 k=(3", "`(` is never closed", "this `(` is still open at the end", "add the missing `)`"),
     ("conv 8 if a > 3 # why", "`if` stands in front of what it decides", "", "write `if a > 3 { conv 8 }`"),
@@ -453,9 +453,9 @@ SAID = [
     ),
     (
         "cat conv 8",
-        "unexpected `conv`",
-        "a body in braces is needed here",
-        "for example: `cat { conv 64 | conv 32 k=1 }`",
+        "`cat` joins the branches in its braces",
+        "`{` is needed here",
+        "what is joined is written there: `cat { conv 64 | conv 32 k=1 }`",
     ),
     (
         "add { relu | id } {",
@@ -485,7 +485,7 @@ SAID = [
         "a number is needed here",
         "write a number from 0 to 1",
     ),
-    ("drop %", "unexpected `%`", "the statement before it ends here: start a new line or write `;`", ""),
+    ("drop %", "unexpected `%`", "a value is needed in front of it", ""),
     (
         "my-layer: relu",
         "`my-layer` is not a name",
@@ -493,7 +493,7 @@ SAID = [
         "write `my_layer:`",
     ),
     ("my layer-1: relu", "unexpected `:`", "a label is one name at the start of a statement", ""),
-    ("conv 3, 5", "arguments are separated by spaces, not by commas", "leave it out", ""),
+    ("conv 3, 5", "arguments are separated by spaces, not by commas", "", "write `conv 3 k=5`"),
     ("conv 8 k=3, 5, 7", "a tuple is written in parentheses", "", "write `k=(3, 5, 7)`"),
     (
         "let a = 3, b = 4",
@@ -501,15 +501,15 @@ SAID = [
         "start a new line or write `;`",
         "for example: `let c = 4*in`",
     ),
-    ("param a-b = 3", "unexpected `-`", "`=` is needed here", "for example: `param num_classes = 1000`"),
-    ("let a-b = 3", "unexpected `-`", "`=` is needed here", "for example: `let c = 4*in`"),
+    ("param a-b = 3", "a name is one word", "names are made of A–Z, a–z, 0–9 and _", "write `param a_b = 3`"),
+    ("let a-b = 3 # c", "a name is one word", "names are made of A–Z, a–z, 0–9 and _", "write `let a_b = 3`"),
     ("let 3 = 4", "unexpected `3`", "a name is needed here", "for example: `let c = 4*in`"),
     ("param 3 = 4", "unexpected `3`", "a name is needed here", "for example: `param num_classes = 1000`"),
     (
         "network a-b",
         "a name is one word",
         "names are made of A–Z, a–z, 0–9 and _",
-        "for example: `network ResNet50`",
+        "write `network a_b`",
     ),
     (
         "if 1 < 2 and 2 < 3 < 4 { relu }",

@@ -295,6 +295,7 @@ def per_axis(value: PerAxis, x: Shape, option: str) -> tuple[int, ...]:
             f"`{option}` has {_numbered(len(value), 'number')} for {_numbered(x.rank, 'spatial axis')}",
             f"what arrives is {x.describe()}",
             at=option,
+            remedies=({option: value[: x.rank] if len(value) > x.rank > 1 else value[0]},),
         )
     return value
 

@@ -227,7 +227,7 @@ class Choice(OptionType):
         return value
 
     def describe(self) -> str:
-        return "one of " + ", ".join(self.words)
+        return f"{'one of ' if len(self.words) > 1 else ''}{', '.join(self.words)}"
 
     def schema(self) -> dict[str, Any]:
         return {"enum": list(self.words)}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from specgen import options
+from specgen import initialisation, options, syntax
 from specgen.diagnostics import Diagnostic, Label
 from specgen.draft import Draft, DraftLayer, DraftParallel
 from specgen.layers import registry
-from specgen.layers.base import Refusal
+from specgen.layers.base import Layer, Refusal
 from specgen.lint.flow import Checked, Met, also
 
 #: Activations that never give less than 0, and those that leave what is not below 0 as it is.
@@ -251,3 +251,25 @@ def dropout_rate(checked: Checked) -> Iterator[Diagnostic]:
         yield checked.warn(
             "dropout-rate", f"`{step.kind}` with a probability of {rate:g}", Label(given.span, label)
         )
+
+
+def unused_init(checked: Checked) -> Iterator[Diagnostic]:
+    """An `init` that no weight starts by; where params decide which layers there are, that is not said."""
+    kinds = initialisation.kinds()
+    for statement in checked.spec.body.statements:
+        if not isinstance(statement, syntax.Init):
+            continue
+        word = statement.kind.text
+        kind = kinds[word]
+        layer = registry.find(word)
+        never = layer is not None and kind == layer.word and layer.parameters is Layer.parameters
+        if never or not (checked.varies or any(_starts_by(kind, step) for step, *_ in checked.layers)):
+            label = f"`{word}` has no weights" if never else "nothing in the network has weights of this kind"
+            yield checked.warn("unused-init", f"`init {word}` reaches nothing", Label(statement.span, label))
+
+
+def _starts_by(kind: str, step: DraftLayer) -> bool:
+    """Whether an `init` of a kind is for a layer that has weights."""
+    family = "conv" if kind == "dwconv" else kind
+    named = kind == "all" or family == step.layer.family or kind == step.layer.word
+    return named and bool(step.layer.parameters(step.input))

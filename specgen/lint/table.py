@@ -26,6 +26,7 @@ WARNINGS: dict[str, Callable[[Checked], Iterable[Diagnostic]]] = {
     "single-branch": branches.single_branch,
     "softmax-inside": layers.softmax_inside,
     "unused-default": names.unused_default,
+    "unused-init": layers.unused_init,
     "unused-name": names.unused_name,
 }
 
