@@ -43,7 +43,7 @@ def other_options(
 def other_channels(layer: Layer, refusal: Refusal, arrived: Shape, place: Change) -> Iterator[Remedy]:
     """The channels that its refusal proposes and the layer takes."""
     for channels in refusal.channels:
-        if channels >= 1 and _again((layer,), arrived.replace(channels=channels)) is not None:
+        if _again((layer,), arrived.replace(channels=channels)) is not None:
             yield _arriving(channels, place)
 
 
@@ -100,8 +100,7 @@ def in_front(
 def more_channels(arrived: Shape, branches: int, span: Span) -> Iterator[Remedy]:
     """How many channels would fall into equal shares."""
     for channels in nearest_multiples(int(arrived.channels), branches):
-        if channels:
-            yield _arriving(channels, Change(span))
+        yield _arriving(channels, Change(span))
 
 
 def equalised(

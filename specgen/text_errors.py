@@ -184,7 +184,8 @@ def unexpected_text(source: Source, offset: int) -> SpecError:
 def _input_in_brackets(rest: str) -> str:
     """How to write an `input` that is given as a list."""
     sizes = re.match(r"\[\s*(\d+(?:\s*,\s*\d+){0,3})\s*\]\s*(?:#.*)?$", rest)
-    return f"write `input {'x'.join(re.split(r'[ ,]+', sizes[1]))}`" if sizes else "write `input 3x224x224`"
+    shown = "".join(sizes[1].split()).replace(",", "x") if sizes else "3x224x224"
+    return f"write `input {shown}`"
 
 
 def _call(source: Source, offset: int) -> SpecError | None:

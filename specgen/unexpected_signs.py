@@ -188,7 +188,7 @@ def unexpected_comma(here: Here) -> Mistake | None:
         return Mistake("unexpected `,`", "`;` is needed here", help_)
     if here.in_statement("INPUT", "EXPECT") and here.statement is not None:
         sizes = re.match(r"(\w+)\s+(\d+(?:\s*,\s*\d+)+)\s*(#.*)?$", line.lstrip())
-        help_ = f"write `{sizes[1]} {'x'.join(re.split(r'[ ,]+', sizes[2]))}`" if sizes else ""
+        help_ = f"write `{sizes[1]} {''.join(sizes[2].split()).replace(',', 'x')}`" if sizes else ""
         return Mistake("sizes are joined by the letter x", "no comma here", help_)
     behind = re.match(r",\d{3}\b", text[place:])
     if here.behind("NUMBER") and behind and here.last is not None and here.last.end_pos == place:
@@ -196,9 +196,8 @@ def unexpected_comma(here: Here) -> Mistake | None:
             "digits are not grouped", "leave out the comma", f"write `{here.last.value}{behind[0][1:]}`"
         )
     if here.behind("EQUAL", "NUMBER") and here.next is not None and here.next.type == "NUMBER":
-        numbers = re.match(r"\d+(\s*,\s*\d+)+", text[here.before[-1].start_pos :])
-        option = here.before[-3].value if len(here.before) > 2 else "k"
-        shown = ", ".join(re.split(r"\s*,\s*", numbers[0])) if numbers else "3, 5"
+        more = "".join(re.findall(r"^(?:\s*,\s*[\w.+-]+)+", here.rest()))
+        option, shown = here.before[-3].value, re.sub(r"\s*,\s*", ", ", here.before[-1].value + more)
         return Mistake("a tuple is written in parentheses", "", f"write `{option}=({shown})`")
     if here.in_statement("PARAM", "LET"):
         word = here.statement.value if here.statement else "param"
@@ -254,8 +253,8 @@ def unexpected_brace(here: Here) -> Mistake | None:
         return Mistake("unexpected `{`", "`)` is needed in front of it")
     if here.behind("EQUAL"):
         numbers = re.match(r"\{\s*([\w.]+(?:\s*,\s*[\w.]+)*)\s*\}", here.rest())
-        option = here.before[-2].value if len(here.before) > 1 else "k"
-        help_ = f"write `{option}=({', '.join(re.split(r'[ ,]+', numbers[1]))})`" if numbers else ""
+        shown = ", ".join("".join(numbers[1].split()).split(",")) if numbers else ""
+        help_ = f"write `{here.before[-2].value}=({shown})`" if numbers else ""
         return Mistake("a tuple is written in parentheses", "braces hold bodies", help_)
     if statement is None and last is not None and last.type in ("NUMBER", "TIMES"):
         return None

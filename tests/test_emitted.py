@@ -242,6 +242,33 @@ def test_two_uses_of_a_block_with_conditions(first: str, second: str, load_modul
     assert torch.equal(one(x), other(x))
 
 
+#: What a block has behind its first convolution, and whether the emitted class has a condition for it.
+CONDITIONS = {
+    "if n != 1 { conv 4 k=1 }": True,
+    "if not n == 1 { conv 4 k=1 }": True,
+    "if not (n == 1 and true) { conv 4 k=1 }": True,
+    "if act != relu { } else if n != 1 { conv 4 k=1 }": False,
+    "if act == relu { if n != 1 { conv 4 k=1 } }": False,
+    "if not (act == silu) { if n != 1 { conv 4 k=1 } }": False,
+    "g: { if n != 1 { conv 4 k=1 } }": False,
+}
+
+
+@pytest.mark.parametrize("around", ["{}", "g: {{ {} }}", "a: {{ g: {{ {} }} }}"])
+@pytest.mark.parametrize("condition", CONDITIONS)
+def test_a_condition_in_a_block_holds_for_other_arguments(
+    condition: str, around: str, load_module: Any
+) -> None:
+    """Uses share a class that can say the condition; another value of what it takes gives its network."""
+    text = f"param m = 1\ninput 4x5x5\nblock b(n, act) {{ conv 4; {condition} }}\n"
+    text += around.format("b 2 relu; b m silu")
+    network = specgen.compile(text=text)
+    assert ("        if " in network.emit()) is CONDITIONS[condition]
+    if "m" not in network.fixed:
+        wanted = built(specgen.compile(text=text, m=2))
+        assert_equal_states(emitted(network, load_module, m=2), wanted)
+
+
 def test_a_fraction_that_comes_out_whole_is_a_whole_number(load_module: Any) -> None:
     network = specgen.compile(text="input 3x8x8\nparam c = 8\nconv 0.5*c\nrepeat 1 { conv 1.5*c k=1 }")
     assert "int(0.5 * c)" in network.emit()

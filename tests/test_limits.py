@@ -103,6 +103,32 @@ def test_what_counts_as_a_layer(text: str, layers: int) -> None:
     assert said(text, limits=Limits(layers=9 + layers)) == "too-many-layers"
 
 
+@pytest.mark.parametrize(
+    ("text", "steps"),
+    [
+        ("if true {}", 1),
+        ("a: {}", 1),
+        ("repeat 0 {}", 1),
+        ("repeat 2 { if true {} }", 3),
+        ("expect 4", 2),  # one for the statement, and one for each eight characters of what it works out
+        ("let a = 4567890", 2),
+        ("let a = 45678901", 3),
+        ("if 3 < 45678 {} else if 3 < 45678 {} else {}", 3),
+        ("block b(a) { relu }\nif true {}", 2),
+        ("block b(a, c) { relu }\nb 1 2", 5),  # each argument of a use is one
+        ("block b(a) { if a < 2 { relu } }\nb 1", 11),  # a condition of a block is six
+        ("block b(a) { if a < 100000000000 { relu } }\nb 1", 14),  # and one for each 16 characters
+        (f"block b(a={1:031}) {{ relu }}\nb", 4),
+        (f"block b(a={1:032}) {{ relu }}\nb", 5),  # a default is worked out at each use
+    ],
+)
+def test_what_counts_as_a_step(text: str, steps: int) -> None:
+    first = "input 4\n"  # which is a step itself
+    few = Limits(layers=2)  # and twenty steps
+    assert said(first + "if true {}\n" * (19 - steps) + text, limits=few) == ""
+    assert said(first + "if true {}\n" * (20 - steps) + text, limits=few) == "too-many-steps"
+
+
 def test_settings_and_variants_are_counted_too(
     tmp_path: object, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -495,6 +495,24 @@ SAID = [
     ("my layer-1: relu", "unexpected `:`", "a label is one name at the start of a statement", ""),
     ("conv 3, 5", "arguments are separated by spaces, not by commas", "", "write `conv 3 k=5`"),
     ("conv 8 k=3, 5, 7", "a tuple is written in parentheses", "", "write `k=(3, 5, 7)`"),
+    ("conv 8 k=3 ,\t5 s=1, 2", "a tuple is written in parentheses", "", "write `k=(3, 5)`"),
+    ("elu alpha=0.5, .5,1e-3", "a tuple is written in parentheses", "", "write `alpha=(0.5, .5, 1e-3)`"),
+    ("conv 8 k={3,\t5}", "a tuple is written in parentheses", "braces hold bodies", "write `k=(3, 5)`"),
+    *(
+        (
+            f"x = {value}",
+            "`x = …` is not a statement",
+            "there is no assignment",
+            f"a value is named by `let x = {value}`",
+        )
+        for value in ("8", "-3", "in", "in / 2", "3x5", "(3, 5)", "1" * 39)
+    ),
+    (
+        f"x = {'1' * 40}",
+        "`x = …` is not a statement",
+        "there is no assignment",
+        "a value is named by `let x = …`",
+    ),
     (
         "let a = 3, b = 4",
         "each name has a `let` of its own",
@@ -566,6 +584,9 @@ SAID = [
     ("conv 8 [3]", "`[` has no meaning here", "", "a tuple is written in parentheses: `(3, 5)`"),
     ("conv [8]", "`[` has no meaning here", "", "a tuple is written in parentheses: `(3, 5)`"),
     ("input [3, 8, 8]", "`[` has no meaning here", "", "write `input 3x8x8`"),
+    ("input [3,\t8 , 8]  # RGB", "`[` has no meaning here", "", "write `input 3x8x8`"),
+    ("input [c, 8, 8]", "`[` has no meaning here", "", "write `input 3x224x224`"),
+    ("input [3 8 8]", "`[` has no meaning here", "", "write `input 3x224x224`"),
     ("a: [relu]", "`[` has no meaning here", "", "a body is written in braces: `{ conv 64; M }`"),
     ("cat [relu, id]", "`[` has no meaning here", "", "a body is written in braces: `{ conv 64; M }`"),
     ("conv 8 k=3³", "`3³` is not a number", "numbers are made of 0–9", ""),

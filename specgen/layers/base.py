@@ -347,9 +347,9 @@ def nearest_divisors(number: int, count: int) -> list[int]:
 
 
 def nearest_multiples(number: int, count: int) -> list[int]:
-    """The multiples of `count` around a number, the nearest first."""
+    """The multiples of `count` around a number, but for 0, the nearest first."""
     low = number // count * count
-    return sorted((low, low + count), key=lambda one: (abs(one - number), one))
+    return sorted(filter(None, (low, low + count)), key=lambda one: (abs(one - number), one))
 
 
 def smaller_windows(

@@ -34,7 +34,7 @@ def need_groups(channels: int, out_channels: int, groups: int) -> None:
         return
     common = gcd(int(channels), int(out_channels))
     need_division(channels, groups, "groups", at="groups", side="input ", common=common)
-    sizes = [{"out_channels": size} for size in nearest_multiples(int(out_channels), int(groups)) if size]
+    sizes = [{"out_channels": size} for size in nearest_multiples(int(out_channels), int(groups))]
     need_division(
         out_channels, groups, "groups", at="groups", side="output ", common=common, remedies=sizes[:1]
     )
