@@ -14,7 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from specgen.compiler import ListedSpec, SpecWarning, compile, list_specs, load  # noqa: A004
+    from specgen.compiler import SpecWarning, compile, load  # noqa: A004
     from specgen.diagnostics import Diagnostic, NetworkError, SpecError, WeightsError
     from specgen.formatting import format_text
     from specgen.grid import SweepProblem, SweepResult, sweep
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from specgen.layers.registry import register_layer
     from specgen.limits import Limits
     from specgen.shape import Shape
+    from specgen.shipped import ListedSpec, list_specs
     from specgen.views.difference import Difference, diff
 
 __version__ = "0.1.0"
@@ -33,7 +34,7 @@ _HOMES = {
     "Difference": "specgen.views.difference",
     "Layer": "specgen.layers.base",
     "Limits": "specgen.limits",
-    "ListedSpec": "specgen.compiler",
+    "ListedSpec": "specgen.shipped",
     "Network": "specgen.ir",
     "NetworkError": "specgen.diagnostics",
     "Refusal": "specgen.layers.base",
@@ -46,7 +47,7 @@ _HOMES = {
     "compile": "specgen.compiler",
     "diff": "specgen.views.difference",
     "format_text": "specgen.formatting",
-    "list_specs": "specgen.compiler",
+    "list_specs": "specgen.shipped",
     "load": "specgen.compiler",
     "register_layer": "specgen.layers.registry",
     "sweep": "specgen.grid",

@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from specgen import resources, syntax
+from specgen import shipped, syntax
 from specgen.diagnostics import Diagnostic, Label, SpecError, abridged, listed, nearest
 from specgen.elaborate import Elaborated, Request, elaborate
 from specgen.evaluation import why_no_shape
@@ -31,24 +29,9 @@ if TYPE_CHECKING:
 #: A path, or the name of a shipped spec or variant.
 SourceLike = str | os.PathLike[str]
 
-ENDING = ".spec"
-
 
 class SpecWarning(UserWarning):
     """Something in a spec that is allowed and probably not meant."""
-
-
-@dataclass(frozen=True)
-class ListedSpec:
-    """A shipped spec, or one of its variants."""
-
-    name: str
-    file: str
-    description: str
-    input: Shape
-    params: int
-    macs: int
-    settings: Mapping[str, Any]
 
 
 def compile(  # noqa: A001 (the field's word)
@@ -224,71 +207,15 @@ def find(
     assert source is not None
     name = os.fsdecode(source)
     if name != "-" and not os.path.exists(name):
-        shipped = _find_shipped(name)
-        if shipped is None:
+        known = shipped.find(name)
+        if known is None:
             raise _not_found(name)
-        return shipped
+        return known
     try:
         found = read_source(name, limits.source)
     except ReadError as error:
         raise _unreadable(name, str(error)) from None
     return found, parse(found, limits), None
-
-
-def _find_shipped(name: str) -> tuple[Source, syntax.Spec, str | None] | None:
-    """The shipped spec of that name, or the one with a variant of that name, whatever its case."""
-    wanted = name.removesuffix(ENDING).casefold()
-    files = resources.names("specs", ENDING)
-    for file in files:
-        if file.casefold() == wanted:
-            return *_shipped(file), None
-    for file in files:
-        if wanted in resources.read("specs", file + ENDING).casefold():
-            source, spec = _shipped(file)
-            for variant in _variants(spec):
-                if variant.name.text.casefold() == wanted:
-                    return source, spec, variant.name.text
-    return None
-
-
-@cache
-def _shipped(file: str) -> tuple[Source, syntax.Spec]:
-    source = Source(resources.read("specs", file + ENDING), file + ENDING, file)
-    return source, parse(source)
-
-
-def _variants(spec: syntax.Spec) -> list[syntax.Variant]:
-    return [statement for statement in spec.body.statements if isinstance(statement, syntax.Variant)]
-
-
-def shipped_names() -> list[str]:
-    """The names of all shipped specs and their variants."""
-    names = []
-    for file in resources.names("specs", ENDING):
-        names += [file, *(variant.name.text.lower() for variant in _variants(_shipped(file)[1]))]
-    return list(dict.fromkeys(names))
-
-
-def list_specs() -> list[ListedSpec]:
-    """The shipped specs and their variants, with parameters and multiply-adds at their own input."""
-    specs = []
-    for file in resources.names("specs", ENDING):
-        source, spec = _shipped(file)
-        for variant in (None, *_variants(spec)):
-            request = Request(variant=variant, name=class_name(file))
-            network = elaborate(source, spec, request, DEFAULT_LIMITS).network
-            specs.append(
-                ListedSpec(
-                    name=variant.name.text.lower() if variant else file,
-                    file=source.name,
-                    description=network.description.partition("\n")[0],
-                    input=network.input_shape,
-                    params=network.params,
-                    macs=network.macs,
-                    settings=network.settings,
-                )
-            )
-    return specs
 
 
 def as_shape(value: str | tuple[int, ...] | Shape) -> Shape:
@@ -359,7 +286,7 @@ def _check_value(name: str, value: Any) -> Any:
 
 
 def variant_of(source: Source, spec: syntax.Spec, name: str) -> syntax.Variant:
-    known = _variants(spec)
+    known = shipped.variants(spec)
     for statement in known:
         if statement.name.text.casefold() == name.casefold():
             return statement
@@ -372,7 +299,7 @@ def variant_of(source: Source, spec: syntax.Spec, name: str) -> syntax.Variant:
 
 
 def _not_found(name: str) -> SpecError:
-    near = nearest(name.removesuffix(ENDING), shipped_names(), 3) if not os.path.dirname(name) else []
+    near = nearest(name.removesuffix(shipped.ENDING), shipped.names(), 3) if not os.path.dirname(name) else []
     help_ = (
         (f"shipped with similar names: {listed(near)}",)
         if near

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 import specgen
+from specgen import shipped
 from specgen.cli import main
-from specgen.compiler import shipped_names
 from specgen.state import state
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -241,7 +241,7 @@ def test_the_state_is_that_of_the_built_network(name: str) -> None:
 
 @pytest.mark.slow
 def test_the_states_of_all_shipped_networks() -> None:
-    for name in shipped_names():
+    for name in shipped.names():
         test_the_state_is_that_of_the_built_network(name)
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 import specgen
-from specgen import compiler, resources
-from specgen.compiler import shipped_names
+from specgen import compiler, resources, shipped
 from specgen.diagnostics import render
 from specgen.lint.table import CODES
 from specgen.views import codes as pages
@@ -55,7 +54,7 @@ def test_a_comment_silences_a_warning_on_its_line(path: Path) -> None:
     assert codes("\n".join(lines)) == []
 
 
-@pytest.mark.parametrize("name", shipped_names())
+@pytest.mark.parametrize("name", shipped.names())
 def test_what_is_shipped_is_clean(name: str) -> None:
     assert compiler.check(name)[1] == []
 

@@ -13,7 +13,7 @@ from fuzz.agreement import assert_one_network
 from fuzz.programs import program
 
 import specgen
-from specgen.compiler import shipped_names
+from specgen import shipped
 
 torch.set_num_threads(1)
 
@@ -137,5 +137,5 @@ def test_tools_accept_what_is_emitted(tmp_path: Path, mypy_cache: Path) -> None:
 @pytest.mark.slow
 def test_tools_accept_much_of_what_is_emitted(tmp_path: Path, mypy_cache: Path) -> None:
     assert write_all(tmp_path, drawn_texts(range(6000, 6400))) >= 380
-    write_all(tmp_path, shipped_texts(shipped_names()))
+    write_all(tmp_path, shipped_texts(shipped.names()))
     assert_tools_accept(tmp_path, mypy_cache)

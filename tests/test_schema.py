@@ -13,8 +13,8 @@ import pytest
 from jsonschema_rs import Draft202012Validator, meta
 
 import specgen
+from specgen import shipped
 from specgen.cli import main
-from specgen.compiler import shipped_names
 from specgen.layers import registry
 from specgen.layers.schema import layer_schema
 
@@ -47,7 +47,7 @@ def test_it_names_its_dialect(schema: Json) -> None:
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
 
 
-@pytest.mark.parametrize("name", shipped_names())
+@pytest.mark.parametrize("name", shipped.names())
 def test_shipped_networks_fit(name: str, validator: Draft202012Validator) -> None:
     found = validator.iter_errors(json.loads(specgen.compile(name).model_dump_json()))
     assert [f"{error.instance_path}: {error.message}"[:300] for error in found] == []

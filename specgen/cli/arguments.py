@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 def complete_spec(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
     from click.shell_completion import CompletionItem
 
-    from specgen.compiler import shipped_names
+    from specgen import shipped
 
-    names = [CompletionItem(name) for name in shipped_names() if name.startswith(incomplete)]
+    names = [CompletionItem(name) for name in shipped.names() if name.startswith(incomplete)]
     return [*names, CompletionItem(incomplete, type="file")]
 
 

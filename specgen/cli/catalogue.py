@@ -11,25 +11,12 @@ from specgen.cli.console import print_json
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_specs(as_json: bool) -> None:
     """List the shipped specs and their variants."""
-    from specgen import compiler
+    from specgen import shipped
     from specgen.views.text import columns, short
 
-    found = compiler.list_specs()
+    found = shipped.list_specs()
     if as_json:
-        print_json(
-            [
-                {
-                    "name": spec.name,
-                    "file": spec.file,
-                    "description": spec.description,
-                    "input": list(map(int, spec.input.sizes)),
-                    "params": spec.params,
-                    "macs": spec.macs,
-                    "settings": dict(spec.settings),
-                }
-                for spec in found
-            ]
-        )
+        print_json([spec.plain() for spec in found])
         return
     rows = [
         (spec.name, str(spec.input), f"{spec.params:,}", short(spec.macs), spec.description) for spec in found

@@ -109,10 +109,10 @@ def _split(what: str) -> tuple[str, str]:
 
 
 def _unknown(what: str) -> click.UsageError:
-    from specgen.compiler import shipped_names
+    from specgen import shipped
     from specgen.diagnostics import nearest
     from specgen.views import codes
 
-    near = nearest(what, [*codes.codes(), *shipped_names()])
+    near = nearest(what, [*codes.codes(), *shipped.names()])
     hint = f"did you mean `{near[0]}`?" if near else "`specgen explain` lists the codes"
     return click.UsageError(f"`{printable(what)}` is neither the code of an error nor a spec; {hint}")
