@@ -70,7 +70,9 @@ def layer_called(call: str, text: str) -> str:
     sizes = [value for given, value in map(_words, arguments) if given in ("", "shape")]
     if name.casefold() in ("input", "inputs", "inputlayer") and sizes:
         return f"write `input {'x'.join(sizes)}`"
-    known = registry.find(name) is not None or re.search(rf"\bblock\s+{re.escape(name)}\b", text)
+    if registry.find(name) is not None:
+        return "its arguments are separated by spaces"
+    known = re.search(rf"\bblock\s+{re.escape(name)}\b", text)
     return f"write `{' '.join([name, *arguments])}`" if known else "for example: `conv 64 k=3`"
 
 

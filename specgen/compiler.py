@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -238,7 +239,21 @@ def as_shape(value: str | tuple[int, ...] | Shape) -> Shape:
 def as_value(text: str) -> Any:
     """A value from outside, written as in a spec: `64`, `0.5`, `true`, `bn`, `(1, 7)`."""
     source = Source(text, "<value>")
-    expression = parse_expression(source)
+    try:
+        expression = parse_expression(source)
+    except SpecError as error:
+        found = error.diagnostics[0]
+        span = found.labels[0].span
+        called = re.match(r"\w+\(", text[span.start :])
+        if found.code == "syntax" and (called or text[span.start : span.start + 1] in tuple("=;{}|:")):
+            # What is said of statements would be of no use here.
+            label = Label(span, "this belongs to no value")
+            title, help_ = (
+                "this is not a value",
+                ("a value is written as in a spec: `64`, `true`, `bn`, `(1, 7)`",),
+            )
+            raise SpecError([Diagnostic("syntax", title, (label,), help_, source=source)]) from None
+        raise
     try:
         return Evaluator(lambda name: name, None, set()).value(expression)
     except Wrong as wrong:

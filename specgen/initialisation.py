@@ -142,6 +142,8 @@ def plan(network: Network) -> list[Reach]:
     the classes are also those of convolutions that it reaches with other values for the network's params:
     whether it does is asked of each module.
     """
+    if not network.init:
+        return []
     found = [Reach(rule, depthwise=rule.kind == "dwconv") for rule in network.init]
     for path, step in walk(network.root):
         parameters = step.layer.parameters(step.input)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -135,8 +136,8 @@ def make(
 
 def _as_written(source: Source, span: Span, option: str, word: str) -> str:
     """An option as its line names it: `k`, or by position what it is to the layer."""
-    name, equals, _ = source.text[span.start : span.end].partition("=")
-    return f"`{name.strip()}`" if equals else f"the {_in_words(option)} of `{word}`"
+    named = re.match(r"(\w+)\s*=(?!=)", source.text[span.start : span.end])
+    return f"`{named[1]}`" if named else f"the {_in_words(option)} of `{word}`"
 
 
 def _in_words(option: str) -> str:

@@ -271,6 +271,8 @@ class _Resolver:
         self._arguments(default.layer.text, layer, default.arguments, names)
 
     def _init(self, init: syntax.Init, names: Mapping[str, Span]) -> None:
+        from specgen.layers.fields import words_of
+
         kinds = initialisation.kinds()
         if init.kind.text not in kinds:
             self._unknown(init.kind, "kind of layer", kinds)
@@ -287,7 +289,12 @@ class _Resolver:
                 ]
                 known = () if function is None else tuple(function.options)
                 pairs = " ".join(f"{name}={value}" for name, value in zip(known, written, strict=False))
-                help_ = (f"write `{pairs}`",) if 0 < len(written) <= len(known) else ()
+                if isinstance(argument, syntax.Name) and function is not None:
+                    fitting = [
+                        name for name, kind in function.options.items() if argument.text in words_of(kind)
+                    ]
+                    pairs = f"{fitting[0]}={argument.text}" if fitting else ""
+                help_ = (f"write `{pairs}`",) if pairs and len(written) <= len(known) else ()
                 help_ = ("leave it out",) if function is not None and not known else help_
                 self.problem(
                     "no-value-here", "`init` takes options", argument.span, "write name=value", *help_
@@ -301,8 +308,6 @@ class _Resolver:
                 known = (*function.options, "bias")
                 self._unknown(argument.name, "option", known, of=init.function.text)
             elif function is not None and name != "bias":
-                from specgen.layers.fields import words_of
-
                 kind = function.options[name]
                 self._expr(argument.value, names, extra=words_of(kind), of=name)
             else:
@@ -316,7 +321,14 @@ class _Resolver:
                 self.problem("no-value-here", "a variant sets params", setting.span, "write param=value")
                 break
             if setting.name.text not in self.params:
-                self._unknown(setting.name, "param", self.params)
+                if self.params:
+                    self._unknown(setting.name, "param", self.params)
+                else:
+                    written = self.source.text[setting.span.start : setting.span.end].replace("=", " = ", 1)
+                    title = f"there is no param `{setting.name.text}`"
+                    self.problem(
+                        "unknown-param", title, setting.name.span, "", f"define it: `param {written}`"
+                    )
             if setting.name.text in seen:
                 self._twice(f"`{setting.name.text}`", setting.span, seen[setting.name.text])
             seen[setting.name.text] = setting.span
@@ -385,9 +397,25 @@ class _Resolver:
             also = Label(self.labels[word.text], "it names this", primary=False)
             help_ = "what arrives is `id` in a branch: `add { id | conv 64 }`"
             self.problem("unknown-layer", title, word.span, "", help_, also=also)
+        elif layer is None and (meant := self._in_words(word)):
+            title = f"there is no layer `{word.text}`"
+            self.problem("unknown-layer", title, word.span, "", f"here that is called `{meant}`")
         elif layer is None:
             self._unknown(word, "layer" if not blocks else "layer or block", (*registry.words(), *blocks))
         return layer
+
+    def _in_words(self, word: syntax.Name) -> str:
+        """What a layer is called whose name is written in two words or three: `max pool`."""
+        words = re.match(r"\w+(?: [A-Za-z]\w*){1,2}", self.source.text[word.span.start :][:60])
+        pieces = words[0].split() if words else []
+        for count in range(len(pieces), 1, -1):
+            joined = "".join(pieces[:count])
+            found = vocabulary.ours(joined, registry.words()) or (
+                "" if registry.find(joined) is None else joined
+            )
+            if found:
+                return found
+        return ""
 
     def _misspelt(self, line: syntax.Apply) -> bool:
         """Whether a line starts with a keyword of another language, or with one that is misspelt; says so."""
@@ -488,6 +516,11 @@ class _Resolver:
             ):
                 return self._means_nothing(word, first, "leave it out: options are separated by spaces")
             case (syntax.Name(text="x") as first, syntax.Number(), *_) if "x" not in names:
+                if size := re.search(r"=\s*(\d+)\s*$", self.source.text[: first.span.start][-60:]):
+                    value = self.source.text[arguments[1].span.start : arguments[1].span.end]
+                    return self._means_nothing(
+                        word, first, f"sizes are written without spaces: `{size[1]}x{value}`"
+                    )
                 turns = self.source.text[arguments[1].span.start : arguments[1].span.end]
                 return self._means_nothing(
                     word, first, f"write `repeat {turns} {{ … }}` to have it {turns} times"
@@ -522,11 +555,12 @@ class _Resolver:
                 return True
             case _:
                 return False
-        if name in names or name not in known:
+        meant = name if name in known else vocabulary.ours(name, known)
+        if name in names or not meant:
             return False
         written = self.source.text[value.span.start : value.span.end]
         title = f"`{name}` means nothing to `{word}` without a value"
-        self.problem("unknown-word", title, first.span, "", f"write `{name}={written}`")
+        self.problem("unknown-word", title, first.span, "", f"write `{meant}={written}`")
         return True
 
     def _means_nothing(self, word: str, name: syntax.Name, help_: str) -> bool:
@@ -570,7 +604,7 @@ class _Resolver:
             help_ = ("leave it out: how many channels there are follows from what arrives",)
         elif word == "gap":
             help_ = (f"it gives a size of 1: write `adaptive_avgpool {text}`",) * (text != "1")
-        elif not help_ and not layer.positional and layer.options:
+        elif not help_ and not layer.positional:
             help_ = (f"`{word}` takes {vocabulary.listed_options(layer)}",)
         self.problem(
             "too-many-values", f"`{word}` takes {takes}", argument.span, "this is one too many", *help_
@@ -652,7 +686,8 @@ class _Resolver:
                     self._expr(operand, names, extra)
             case syntax.FunctionCall(function=function, arguments=arguments):
                 if function.text in registry.trims():
-                    title, advice = f"there is no function `{function.text}`", []
+                    title = f"there is no function `{function.text}`"
+                    advice = [] if arguments else [f"write `{function.text}`"]
                     if arguments:
                         span = arguments[0].span
                         advice = [f"write `{function.text}={self.source.text[span.start : span.end]}`"]

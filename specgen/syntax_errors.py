@@ -195,6 +195,8 @@ def _wanted(accepts: Collection[str]) -> str:
         return "a body in braces is needed here"
     if "NAME" in accepts:
         return "a name is needed here"
+    if {"COMMA", "RPAREN"} <= set(accepts):
+        return "`,` or `)` is needed here"
     for sign, word in (("EQUAL", "="), ("RPAREN", ")"), ("RBRACE", "}"), ("COLON", ":")):
         if sign in accepts:
             return f"`{word}` is needed here"

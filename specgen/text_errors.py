@@ -68,7 +68,7 @@ _ELSEWHERE = (
         "a spec lists layers without signs in front, one on a line: `conv 64 k=3`",
     ),
     (
-        r"\s*\|.*\|\s*$",
+        r"\s*\|[^|].*\|\s*$",
         "a table of Markdown, not a spec",
         "a spec lists layers, one on a line: `conv 64 k=3`",
     ),
@@ -167,6 +167,8 @@ def unexpected_text(source: Source, offset: int) -> SpecError:
         help_ = f"a tuple is written in parentheses: `({values[1].strip()})`"
     elif sign == "[" and re.search(r"(^|[\n;{|])\s*$", source.text[:offset][-200:]):
         help_ = "a body is written in braces: `repeat 3 { conv 64; M }`"
+    elif sign == "[" and (called := _called_in_brackets(source, offset)):
+        help_ = called
     elif sign == "[" and re.search(r"[A-Za-z_)]\w*$", before):
         help_ = "the values of a tuple cannot be taken one by one: give each a name of its own"
     elif sign in "[]" and re.search(r"(:|\b(add|mul|cat|split))\s*$", source.text[:offset][-200:]):
@@ -186,6 +188,16 @@ def _input_in_brackets(rest: str) -> str:
     sizes = re.match(r"\[\s*(\d+(?:\s*,\s*\d+){0,3})\s*\]\s*(?:#.*)?$", rest)
     shown = "".join(sizes[1].split()).replace(",", "x") if sizes else "3x224x224"
     return f"write `input {shown}`"
+
+
+def _called_in_brackets(source: Source, offset: int) -> str:
+    """How to write a layer whose arguments are in brackets behind it; empty for anything else."""
+    from specgen.calls import line_for
+
+    word = _matched(r"\w*", source, offset, reverse=True)[::-1]
+    inside = re.match(r"\[([^\[\]\n]*)\]", source.text[offset : offset + 80])
+    line = line_for(f"{word}({inside[1]})") if word and inside else ""
+    return f"write `{line}`" if line else ""
 
 
 def _call(source: Source, offset: int) -> SpecError | None:

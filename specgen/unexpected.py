@@ -49,7 +49,7 @@ KEYWORDS = (*EXAMPLES, "ELSE", "AS", "WHEN", "OR", "AND", "NOT", "TRUE", "FALSE"
 
 #: What other languages call the constructs that have a body.
 ELSEWHERE = {
-    "for": "repeat", "while": "repeat", "loop": "repeat", "times": "repeat", "def": "block",
+    "for": "repeat", "while": "repeat", "loop": "repeat", "do": "repeat", "times": "repeat", "def": "block",
     "class": "block", "func": "block", "fn": "block", "function": "block", "module": "block",
     "macro": "block", "define": "block", "struct": "block", "elif": "else if", "elseif": "else if",
     "elsif": "else if", "unless": "if", "switch": "if", "skip": "residual", "shortcut": "residual",

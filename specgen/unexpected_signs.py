@@ -117,15 +117,23 @@ def unexpected_equal(here: Here) -> Mistake | None:
         return Mistake(title, "", f"write `{last.value}`", together(last, here.found))
     if last is here.statement and last.type in EXAMPLES:
         return Mistake(f"`{last.value}` takes no `=`", "leave it out")
+    from specgen.layers import registry
     from specgen.options import all_flags
 
     if last is here.statement and last.type == "NAME" and (above := _line_above(here, last.value)):
         option = here.source.text[last.start_pos :].partition("\n")[0].partition("#")[0].strip()
         is_long = len(above + option) >= 60 or last.value in all_flags()
         help_ = "" if is_long else f"write `{above} {option}`"
-        return Mistake(
-            "an option stands on the line of its layer", "its layer is on the line above", help_, last.span
+        label = (
+            "its layer is on the line above"
+            if ";" not in here.source.text[: last.start_pos].rpartition("\n")[2]
+            else "the `;` in front ends its layer's line"
         )
+        return Mistake("an option stands on the line of its layer", label, help_, last.span)
+    if last is here.statement and registry.find(last.value) is not None:
+        value = here.rest()[1:].partition("#")[0].strip()
+        help_ = f"write `{last.value} {value}`" if len(value) < 40 else ""
+        return Mistake("a layer takes its size without `=`", "leave it out", help_)
     if last is here.statement and last.type == "NAME":
         value = following is not None and following.type in ("NUMBER", "SIZES", "LPAREN", "IN", "MINUS")
         if value:
@@ -144,6 +152,17 @@ def unexpected_equal(here: Here) -> Mistake | None:
     if last.type in KEYWORDS and last.type not in ("TRUE", "FALSE") and last.type not in EXAMPLES:
         help_ = "it is the number of channels that arrive, and needs no saying" if last.type == "IN" else ""
         return Mistake(f"`{last.value}` is a keyword", "so it cannot be an option", help_)
+    if (
+        here.opened is not None
+        and here.opened.type == "LPAREN"
+        and here.statement in here.before[index_of(here.opened, here.before) - 1 :][:1]
+        and here.in_statement("NAME")
+    ):
+        from specgen.calls import layer_called
+
+        word, text = here.before[index_of(here.opened, here.before) - 1], here.source.text
+        help_ = layer_called(word.value + text[here.opened.start_pos :].partition("\n")[0], text)
+        return Mistake("a layer takes its arguments without parentheses", "", help_, here.opened.span)
     if here.opened is not None and here.behind("CALLED", "LPAREN", "NAME"):
         return Mistake("a function takes its numbers by position, without names", "leave the name out")
     if here.in_statement("NAME") and len(here.before) > 1 and here.before[-2].type == "EQUAL":
@@ -169,8 +188,10 @@ def _line_above(here: Here, option: str) -> str:
     from specgen.layers import registry
     from specgen.options import flags, option_names
 
-    number, _ = here.source.position(here.found.start_pos)
-    above = here.source.line(number - 1).partition("#")[0].strip() if number > 1 else ""
+    number, column = here.source.position(here.found.start_pos)
+    *before, _ = here.source.line(number)[: column - 1].split(";")
+    above = before[-1] if before else here.source.line(number - 1).partition("#")[0] if number > 1 else ""
+    above = above.strip()
     found = re.fullmatch(r"(?:\w+:\s*)?(\w+)( [^{};|]*)?", above)
     layer = registry.find(found[1]) if found else None
     known = layer is not None and (option in option_names(layer) or option in flags(layer))
@@ -195,6 +216,9 @@ def unexpected_comma(here: Here) -> Mistake | None:
         return Mistake(
             "digits are not grouped", "leave out the comma", f"write `{here.last.value}{behind[0][1:]}`"
         )
+    tight = re.match(r",(\d+)\b", text[place:])
+    if tight and here.last is not None and here.last.value == "0" and here.last.end_pos == place:
+        return Mistake("a fraction has a point", "this is a comma", f"write `0.{tight[1]}`")
     if here.behind("EQUAL", "NUMBER") and here.next is not None and here.next.type == "NUMBER":
         more = "".join(re.findall(r"^(?:\s*,\s*[\w.+-]+)+", here.rest()))
         option, shown = here.before[-3].value, re.sub(r"\s*,\s*", ", ", here.before[-1].value + more)
@@ -207,7 +231,7 @@ def unexpected_comma(here: Here) -> Mistake | None:
     from specgen.calls import line_for
 
     help_ = _instead_of_comma(here)
-    values = re.match(r"\s*(\w+)[ ,]\s*([\w.]+(?:\s*,\s*[\w.]+)*)\s*(?:#.*)?$", line)
+    values = re.match(r"\s*(\w+)[ ,]\s*([\w.=]+(?:\s*,\s*[\w.=]+)*)\s*(?:#.*)?$", line)
     if not help_ and values and (written := line_for(f"{values[1]}({values[2]})")):
         help_ = f"write `{written}`"
     return Mistake(
@@ -253,11 +277,15 @@ def unexpected_brace(here: Here) -> Mistake | None:
         return Mistake("unexpected `{`", "`)` is needed in front of it")
     if here.behind("EQUAL"):
         numbers = re.match(r"\{\s*([\w.]+(?:\s*,\s*[\w.]+)*)\s*\}", here.rest())
-        shown = ", ".join("".join(numbers[1].split()).split(",")) if numbers else ""
-        help_ = f"write `{here.before[-2].value}=({shown})`" if numbers else ""
+        values = "".join(numbers[1].split()).split(",") if numbers else []
+        shown = f"({', '.join(values)})" if len(values) > 1 else "".join(values)
+        help_ = f"write `{here.before[-2].value}={shown}`" if numbers else ""
         return Mistake("a tuple is written in parentheses", "braces hold bodies", help_)
     if statement is None and last is not None and last.type in ("NUMBER", "TIMES"):
         return None
+    if statement is None and (join := _joins_behind(here)):
+        title = f"the branches of `{join}` stand in one pair of braces"
+        return Mistake(title, "`|` separates them", f"for example: `{EXAMPLES[join.upper()]}`")
     if statement is None:
         return Mistake(
             "a group has a name", "a name and `:` are needed here", "for example: `features: { conv 64; M }`"
@@ -277,6 +305,13 @@ def unexpected_brace(here: Here) -> Mistake | None:
             "for example: `repeat 3 as i { conv 64 }`",
         )
     return None
+
+
+def _joins_behind(here: Here) -> str:
+    """The keyword of the branches that end directly in front, on the same line."""
+    line = here.source.text[: here.found.start_pos].rpartition("\n")[2]
+    found = re.search(r"\b(add|mul|cat|split)\s*\{[^{}|]*\}\s*$", line)
+    return found[1] if found else ""
 
 
 def unexpected_parenthesis(here: Here) -> Mistake | None:
@@ -362,7 +397,7 @@ def unexpected_arithmetic(here: Here) -> Mistake | None:
         if words and found.type == "MINUS":
             help_ = f"write `{words[1]} {words[2].replace('-', '_')}{words[3].rstrip()}`"
             return Mistake("a name is one word", "names are made of A–Z, a–z, 0–9 and _", help_)
-        value = here.rest().partition("#")[0].strip()
+        value = here.rest().partition("#")[0].removeprefix("==").strip()
         help_ = f"write `{here.before[-2].value} {last.value} = {value}`" if len(value) < 40 else ""
         return Mistake(f"unexpected {describe(found)}", "`=` is needed here", help_)
     if found.type == "NUMBER" and here.behind("ELSE", "NAME"):

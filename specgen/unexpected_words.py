@@ -125,13 +125,14 @@ def unexpected_keyword(here: Here) -> Mistake | None:
         return Mistake(
             "unexpected `if`", "the condition of a `residual` stands behind `when`", "write `residual when …`"
         )
-    if (
-        found.type not in EXAMPLES
-        and here.last is here.statement
-        and here.in_statement("PARAM", "LET", "BLOCK")
+    if found.type not in EXAMPLES and (
+        (here.last is here.statement and here.in_statement("PARAM", "LET", "BLOCK")) or here.behind("AS")
     ):
         return Mistake(f"`{found.value}` is a keyword", "a name is needed here")
-    if found.type in ("IN",) and here.in_statement("REPEAT"):
+    if found.type == "WHEN" and here.behind("RBRACE"):
+        help_ = "for example: `residual when s == 1 { conv 64 }`"
+        return Mistake("`when` stands in front of the body", "", help_)
+    if found.type == "IN" and here.in_statement("REPEAT") and not here.behind("AS"):
         help_ = "for example: `repeat 3 as i { conv 64 }`, where `i` counts from 0"
         return Mistake("unexpected `in`", "how often comes first", help_)
     if found.type in ("OR", "AND") and here.behind("RBRACE"):

@@ -34,7 +34,7 @@ _ELSEWHERE = {
     "adaptive_maxpool": "adaptivemaxpool1d adaptivemaxpool2d adaptivemaxpool3d",
     "gap": "globalavgpool globalavgpooling globalaveragepool globalaveragepooling globalaveragepooling1d "
     "globalaveragepooling2d globalaveragepooling3d globalaveragepooling2dlayer globalpool globalpooling "
-    "reducemean",
+    "reducemean mean globalmean",
     "bn": "batchnorm batchnorm1d batchnorm2d batchnorm3d batchnormalization batchnormalizationlayer "
     "syncbatchnorm norm normalization normalize",
     "ln": "layernorm layernormalization layernorm2d",
@@ -65,10 +65,10 @@ _ELSEWHERE = {
     "pad": "padding zeropadding zeropadding2d zeropad zeropad2d constantpad2d reflectionpad2d",
     "channels_last": "permute transpose tochannelslast nhwc",
     "channels_first": "tochannelsfirst nchw",
-    "tokens": "patches patchify rearrange tosequence",
+    "tokens": "patchify rearrange tosequence",
     "attn": "attention selfattention multiheadattention multiheadselfattention mha mhsa "
     "multiheaddotproductattention",
-    "cls_token": "classtoken clstoken",
+    "cls_token": "classtoken clstoken cls",
     "pos_embed": "posembedding positionembedding positionalembedding positionalencoding positionembeddings",
     "scale": "layerscale gamma",
     "id": "identity noop pass passthrough lambda",
@@ -131,7 +131,7 @@ for _ours, _words in _ELSEWHERE.items():
 #: Options of other libraries: what follows from what arrives, and what is the size that a layer takes.
 INFERRED = frozenset(
     "in_channels in_features num_features normalized_shape num_channels input_shape in_dim input_dim "
-    "input_size in_planes inplanes c_in input_channels data_format".split()
+    "input_size in_planes inplanes c_in input_channels data_format in".split()
 )
 SIZES = frozenset(
     "units filters out_channels out_features out_dim channels features num_output num_filters "
@@ -147,6 +147,10 @@ _INSTEAD = {
     "output": "what the last layer gives is the network's output: leave it out",
     "end": "bodies end with `}`",
     "sequential": "layers follow each other as they are written; a named group is `features: { … }`",
+    **dict.fromkeys(
+        ("patch", "patches", "patch_embed", "patchembed", "patch_embedding"),
+        "patches are a convolution without overlap: `conv 768 k=16 s=16 p=0 linear; tokens`",
+    ),
     "activation": "an activation is written by its own word: `relu`, `gelu`, …",
     "separable": "depthwise, then pointwise: `dwconv; conv 64 k=1`",
     **{
@@ -156,9 +160,16 @@ _INSTEAD = {
     "bias": "it belongs on the line of the layer that has it: `conv 64 bias`",
     "nobias": "it belongs on the line of the layer that has none: `conv 64 nobias`",
 }
+#: What other libraries have as one layer, and a spec as a block.
+_SEVERAL = frozenset(
+    "se seblock squeezeexcite squeezeexcitation bottleneck mbconv fusedmbconv invertedresidual inception "
+    "fire denseblock transformer transformerblock encoder decoder ffn feedforward c2f c3 sppf csp".split()
+)
 _GATES = ("glu", "swiglu", "geglu", "reglu")
 #: What a value is called elsewhere, where our words for layers would not be meant.
 _VALUES = {"batch": "bn", "layer": "ln", "group": "gn", "instance": "instancenorm"}
+_ENDLESS = ("nan", "inf", "infinity")
+_FINITE = "a number is finite, and written with digits"
 _RECURRENT = frozenset("lstm gru rnn simplernn embedding bilinear".split())
 
 
@@ -177,6 +188,8 @@ def for_unknown(word: str, what: str, known: Sequence[str]) -> list[str]:
     """Help for a layer, a block, a name, … that is not among the known ones."""
     if word in ("True", "False") or (word == "None" and (what == "name" or "none" in known)):
         return [f"write `{word.lower()}`"]
+    if what == "name" and word.casefold() in _ENDLESS:
+        return [_FINITE]
     if what == "name" and word.casefold() in ("yes", "on", "no", "off"):
         return [f"write `{'true' if word.casefold() in ('yes', 'on') else 'false'}`"]
     if what.startswith("layer"):
@@ -184,6 +197,8 @@ def for_unknown(word: str, what: str, known: Sequence[str]) -> list[str]:
             return [f"here that is `{line}`"]
         if word.casefold() in _INSTEAD:
             return [_INSTEAD[word.casefold()]]
+        if word.casefold().replace("_", "") in _SEVERAL:
+            return ["it is several layers: define it with `block`, as the shipped specs do (`specgen list`)"]
         if word.casefold() in _RECURRENT:
             return ["there is no such layer; a program can add its own with `specgen.register_layer`"]
     if what == "value" and word.casefold() in _GATES:
@@ -204,6 +219,8 @@ def for_unknown(word: str, what: str, known: Sequence[str]) -> list[str]:
         and objection(word, local=True) is None
     ):
         return [f"if it is meant to be a number, define it above: `let {word} = 64`"]
+    if what == "value":
+        return [f"known here: {listed(known)}"]
     if what.startswith("layer"):
         return [NOTHING_LIKE_IT]
     if what == "kind of layer":
@@ -218,6 +235,8 @@ def _with_options(word: str) -> str:
     )
     if named is None or not (named[2] or named[3] or named[4]):
         return ""
+    if named[3] and int(named[3]) >= 12:  # no kernel is as large
+        return f"conv {named[3]}{' bn' * ('bn' in named[4])}"
     kernel = f" k={named[2] or named[3]}" if named[2] or named[3] else ""
     return f"conv 64{kernel}{' bn' * ('bn' in named[4])}"
 
@@ -303,11 +322,11 @@ def for_flag(
         return [f"here that is called `{found}`, a layer of its own: write `;` in front of it"]
     if near := nearest(name, (*flags, *names) if guess else ()):
         return [f"did you mean `{near[0]}`?"]
-    if name.casefold() in ("nan", "inf", "infinity"):
-        return ["a number is finite, and written with digits"] if takes_value else []
+    if name.casefold() in _ENDLESS:
+        return [_FINITE] if takes_value else []
     if takes_value and objection(name, local=True) is None and name not in registry.option_words():
         return [f"if it is meant to be a number, define it above: `param {name} = 64`"]
-    return [f"`{word}` knows {_listed_flags(layer)}"] if flags else []
+    return [f"`{word}` knows {_listed_flags(layer)}" if flags else f"`{word}` takes {listed_options(layer)}"]
 
 
 def _listed_flags(layer: type[Layer]) -> str:

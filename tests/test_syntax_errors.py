@@ -92,7 +92,7 @@ SAID = [
     ),
     ("conv 8 k=(3, 5), s=1", "arguments are separated by spaces, not by commas", "leave it out", ""),
     ("conv (8, , 3)", "unexpected `,`", "a value is needed here", ""),
-    ("conv 8 k=(3 5)", "unexpected `5`", "`)` is needed here", ""),
+    ("conv 8 k=(3 5)", "unexpected `5`", "`,` or `)` is needed here", ""),
     ("conv 8 k=(,3)", "unexpected `,`", "a value is needed here", ""),
     (
         "if { relu }",
@@ -297,7 +297,7 @@ SAID = [
         "conv 8 k={3}",
         "a tuple is written in parentheses",
         "braces hold bodies",
-        "write `k=(3)`",
+        "write `k=3`",
     ),
     ("param a (3)", "unexpected `(`", "`=` is needed here", "for example: `param num_classes = 1000`"),
     ("network (Foo)", "unexpected `(`", "a name is needed here", "for example: `network ResNet50`"),

@@ -252,7 +252,7 @@ def make(step: Step, known: Known) -> Make:
     arguments = [*positional, *keywords]
     return Make(
         step.name,
-        class_of(step),
+        class_of(step.layer, call.name),
         tuple(name for name, _ in arguments),
         tuple(literal(value, known) for _, value in arguments),
         step.layer.family,
@@ -267,10 +267,9 @@ def _is_fixed_default(layer: Layer, name: str, value: Any, known: Known) -> bool
     return option is not None and bool(named) and named <= known.keys() and value == option.default
 
 
-def class_of(step: Step) -> str:
+def class_of(layer: Layer, name: str) -> str:
     """The class that a layer's call names, as an emitted file names it."""
-    name = step.call.name
-    return name if name in definitions(type(step.layer).modules) else f"nn.{name}"
+    return name if name in definitions(type(layer).modules) else f"nn.{name}"
 
 
 def blocks(node: Sequence | Block | Parallel | Step, *, inside: bool = True) -> Iterator[Block]:

@@ -46,7 +46,8 @@ def check_source(text: str) -> None:
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise EmissionError(f"it does not compile: {error}") from None
     known = set(_BUILTINS)
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    for node in nodes:
         match node:
             case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.arg(arg=name):
                 known.add(name)
@@ -54,7 +55,7 @@ def check_source(text: str) -> None:
                 known.add(name)
             case ast.Name(id=name, ctx=ast.Store()):
                 known.add(name)
-    for node in ast.walk(tree):
+    for node in nodes:
         _check(node, known)
 
 

@@ -185,6 +185,8 @@ def _network_class(network: Network, planner: Planner, known: dict[str, Any]) ->
 
 def _arguments(network: Network, known: dict[str, Any]) -> list[str]:
     """The params that stay arguments: those that some printed number mentions."""
+    if not network.settings:
+        return []
     used: set[str] = set()
     for step in _outside_blocks(network.root):
         used |= arithmetic.names((*step.call.arguments, *step.call.keywords.values()))
@@ -303,7 +305,7 @@ def _init_weights(network: Network) -> list[str]:
     inside = _BODY + INDENT
     branches: list[tuple[list[str], list[str], list[str]]] = []
     for reach, names in [(one, names) for one in plan for names in _alike(one)]:
-        written = {name: class_of(step) for name, step in reach.examples.items()}
+        written = {name: class_of(step.layer, name) for name, step in reach.examples.items()}
         kinds = [written[name] for name in names]
         also = ["m.groups == m.in_channels"] if reach.depthwise else []
         weight, bias = _init_weight(reach), _init_bias(reach, names)
