@@ -100,8 +100,8 @@ def first_of(found: Sequence[Diagnostic], what: str) -> list[Diagnostic]:
     return [*found[: MOST - 1], replace(found[MOST - 1], notes=(f"only the first {MOST} {what} are shown",))]
 
 
-def nearest(word: str, known: Iterable[str], count: int = 1) -> list[str]:
-    """The known words most like `word`, best first.
+def nearest(word: str, known: Iterable[str], count: int = 1, *, least: float = 0.65) -> list[str]:
+    """The known words most like `word`, best first; `least` says how like, 1 being the same.
 
     Comparing takes time, so very long words are left alone, and of very many only some are looked at.
     """
@@ -116,7 +116,7 @@ def nearest(word: str, known: Iterable[str], count: int = 1) -> list[str]:
     for name in list(by_folded.values()):
         if len(name.partition("_")[0]) >= 4:  # `kernl` is near the beginning of `kernel_size`
             by_folded.setdefault(name.casefold().partition("_")[0], name)
-    found = get_close_matches(word.casefold(), by_folded, count, 0.65)
+    found = get_close_matches(word.casefold(), by_folded, count, least)
     return [by_folded[name] for name in found]
 
 

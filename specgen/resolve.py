@@ -425,7 +425,8 @@ class _Resolver:
             return False
         rest = self.source.text[word.span.end : line.span.end].strip()
         written = f"{keyword} {rest}"
-        if len(rest) > 40 or not _parses(written):
+        is_shape = keyword not in ("input", "expect") or re.fullmatch(r"[\w\s(),]+", rest)
+        if len(rest) > 40 or not is_shape or not _parses(written):
             written = vocabulary.STATEMENTS[keyword]
         title = f"there is no layer `{word.text}`"
         meant = vocabulary.ours(word.text, vocabulary.STATEMENTS)

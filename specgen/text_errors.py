@@ -165,10 +165,14 @@ def unexpected_text(source: Source, offset: int) -> SpecError:
         and before[-1:] == "="
     ):
         help_ = f"a tuple is written in parentheses: `({values[1].strip()})`"
+    elif sign == "[" and re.search(r"(^|\n)\s*for\b[^\n]*\bin\s*$", source.text[:offset][-200:]):
+        help_ = "there is no loop over values: write the lines out, or `repeat 3 { … }`"
+    elif sign == "]" and re.search(r"(^|\n)\s*$", source.text[:offset][-200:]):
+        help_ = "a body is closed by `}`"
     elif sign == "[" and re.search(r"(^|[\n;{|])\s*$", source.text[:offset][-200:]):
         help_ = "a body is written in braces: `repeat 3 { conv 64; M }`"
-    elif sign == "[" and (called := _called_in_brackets(source, offset)):
-        help_ = called
+    elif sign == "[" and (written := _called_in_brackets(source, offset)):
+        help_ = written
     elif sign == "[" and re.search(r"[A-Za-z_)]\w*$", before):
         help_ = "the values of a tuple cannot be taken one by one: give each a name of its own"
     elif sign in "[]" and re.search(r"(:|\b(add|mul|cat|split))\s*$", source.text[:offset][-200:]):

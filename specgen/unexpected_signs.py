@@ -90,7 +90,9 @@ def _colon_behind_name(here: Here) -> Mistake:
         and following.type in ("NUMBER", "SIZES", "NAME", "LPAREN")
     ):
         value = re.match(r":\s*([\w.]+|\([^()\n]*\))", here.rest())
-        if value:
+        from specgen.layers import registry
+
+        if value and registry.find(value[1]) is None:
             help_ = f"write `{last.value}={value[1]}`"
             return Mistake("an option has its value behind `=`", "`:` stands behind a label", help_)
     return Mistake("unexpected `:`", "a label is one name at the start of a statement")
@@ -104,49 +106,14 @@ def unexpected_equal(here: Here) -> Mistake | None:
     if last is None:
         return None
     if here.in_statement("INPUT", "EXPECT", "DEFAULT") and here.statement in here.before[-2:-1]:
-        word, rest = here.before[-2].value, here.rest()[1:].partition("#")[0].strip()
-        if here.in_statement("DEFAULT"):
-            help_ = f"write `default conv {last.value}={rest}`" if len(rest) < 40 else ""
-            return Mistake("`default` names a layer first", "this is an option", help_, last.span)
-        help_ = f"write `{word} {rest}`" if len(rest) < 40 else ""
-        return Mistake(
-            f"`{word}` takes a shape and nothing more", "leave this out", help_, together(last, here.found)
-        )
+        return _no_option(here, last)
+    if following is not None and following.value == "<" and following.start_pos == here.found.end_pos:
+        return Mistake("`=<` has no meaning here", "", "write `<=`", together(here.found, following))
     if last.type == "COMPARE" and last.end_pos == here.found.start_pos:
         title = f"`{last.value}=` has no meaning here"
         return Mistake(title, "", f"write `{last.value}`", together(last, here.found))
-    if last is here.statement and last.type in EXAMPLES:
-        return Mistake(f"`{last.value}` takes no `=`", "leave it out")
-    from specgen.layers import registry
-    from specgen.options import all_flags
-
-    if last is here.statement and last.type == "NAME" and (above := _line_above(here, last.value)):
-        option = here.source.text[last.start_pos :].partition("\n")[0].partition("#")[0].strip()
-        is_long = len(above + option) >= 60 or last.value in all_flags()
-        help_ = "" if is_long else f"write `{above} {option}`"
-        label = (
-            "its layer is on the line above"
-            if ";" not in here.source.text[: last.start_pos].rpartition("\n")[2]
-            else "the `;` in front ends its layer's line"
-        )
-        return Mistake("an option stands on the line of its layer", label, help_, last.span)
-    if last is here.statement and registry.find(last.value) is not None:
-        value = here.rest()[1:].partition("#")[0].strip()
-        help_ = f"write `{last.value} {value}`" if len(value) < 40 else ""
-        return Mistake("a layer takes its size without `=`", "leave it out", help_)
-    if last is here.statement and last.type == "NAME":
-        value = following is not None and following.type in ("NUMBER", "SIZES", "LPAREN", "IN", "MINUS")
-        if value:
-            rest = here.rest()[1:].strip()
-            help_ = f"a value is named by `let {last.value} = {rest if len(rest) < 40 else '…'}`"
-        else:
-            help_ = f"a layer's name has a colon: `{last.value}: {_layer_behind(here) or 'conv 64'}`"
-            call = re.match(r"=\s*([A-Za-z_]\w*\(.*\))", here.rest())
-            if call:
-                from specgen.calls import line_for
-
-                help_ = f"a layer's name has a colon: `{last.value}: {line_for(call[1]) or 'conv 64'}`"
-        return Mistake(f"`{last.value} = …` is not a statement", "there is no assignment", help_)
+    if last is here.statement and (last.type == "NAME" or last.type in EXAMPLES):
+        return _assignment(here, last)
     if here.in_statement("IF", "RESIDUAL") and "COMPARE" in here.accepts:
         return Mistake("`=` gives an option its value; equality is `==`", "write `==`")
     if last.type in KEYWORDS and last.type not in ("TRUE", "FALSE") and last.type not in EXAMPLES:
@@ -173,14 +140,54 @@ def unexpected_equal(here: Here) -> Mistake | None:
     return None
 
 
+def _no_option(here: Here, last: Token) -> Mistake:
+    """`input shape=3x32x32`, `default k=5`: an option where something else stands first."""
+    word, rest = here.before[-2].value, here.rest()[1:].partition("#")[0].strip()
+    written = f"default conv {last.value}={rest}" if word == "default" else f"{word} {rest}"
+    help_ = f"write `{written}`" if len(rest) < 40 else ""
+    if word == "default":
+        return Mistake("`default` names a layer first", "this is an option", help_, last.span)
+    at = together(last, here.found)
+    return Mistake(f"`{word}` takes a shape and nothing more", "leave this out", help_, at)
+
+
+def _assignment(here: Here, last: Token) -> Mistake:
+    """A `=` behind the first word of a statement."""
+    if last.type in EXAMPLES:
+        return Mistake(f"`{last.value}` takes no `=`", "leave it out")
+    from specgen.layers import registry
+    from specgen.options import all_flags
+
+    rest = here.rest()[1:].partition("#")[0].strip()
+    shown = rest if len(rest) < 40 else "…"
+    if above := _line_above(here, last.value):
+        option = f"{last.value}{here.rest().partition('#')[0].rstrip()}"
+        is_line = len(above + option) < 60 and last.value not in all_flags()
+        same = ";" in here.source.text[: last.start_pos].rpartition("\n")[2]
+        label = "the `;` in front ends its layer's line" if same else "its layer is on the line above"
+        help_ = f"write `{above} {option}`" if is_line else ""
+        return Mistake("an option stands on the line of its layer", label, help_, last.span)
+    if registry.find(last.value) is not None:
+        return Mistake("a layer takes its size without `=`", "leave it out", f"write `{last.value} {shown}`")
+    title, following = f"`{last.value} = …` is not a statement", here.next
+    if following is not None and following.type in ("NUMBER", "SIZES", "LPAREN", "IN", "MINUS"):
+        help_ = f"a value is named by `let {last.value} = {shown}`"
+    else:
+        help_ = f"a layer's name has a colon: `{last.value}: {_layer_behind(here) or 'conv 64'}`"
+    return Mistake(title, "there is no assignment", help_)
+
+
 def _layer_behind(here: Here) -> str:
-    """What stands behind the `=`, if that is the line of a layer."""
+    """What stands behind the `=`, as the line of a layer; empty if it is none."""
+    from specgen.calls import line_for
     from specgen.layers import registry
 
-    line = here.rest()[1:].partition("#")[0].strip()
-    word = re.match(r"\w+", line)
-    is_line = word is not None and len(line) < 40 and not set("{}();|") & set(line)
-    return line if is_line and word is not None and registry.find(word[0]) is not None else ""
+    rest = here.rest()[1:].partition("#")[0].strip()
+    if call := re.match(r"[A-Za-z_]\w*\(.*\)", rest):
+        return line_for(call[0])
+    word = re.match(r"\w+", rest)
+    is_line = word is not None and len(rest) < 40 and not set("{}();|") & set(rest)
+    return rest if is_line and word is not None and registry.find(word[0]) is not None else ""
 
 
 def _line_above(here: Here, option: str) -> str:

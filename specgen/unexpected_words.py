@@ -38,6 +38,19 @@ def unexpected_name(here: Here) -> Mistake | None:
         joined = "".join(sizes)
         help_ = f"write `{word} {joined}`" if re.fullmatch(r"[0-9]+(x[0-9]+)+", joined) else ""
         return Mistake("unexpected `x`", "sizes are written without spaces", help_)
+    if (
+        found.value in ("mod", "div")
+        and here.last is not None
+        and here.last.type in ("NUMBER", "NAME", "RPAREN")
+    ):
+        sign = "%" if found.value == "mod" else "//"
+        return Mistake(f"unexpected `{found.value}`", "", f"write `{sign}`")
+    if found.value == "x" and here.behind("NUMBER") and here.next is not None and here.next.type == "NUMBER":
+        return Mistake(
+            "unexpected `x`",
+            "sizes are written without spaces",
+            f"write `{here.before[-1].value}x{here.next.value}`",
+        )
     if found.value in ("elif", "elseif", "elsif"):
         return Mistake(f"`{found.value}` is not a keyword", "", "write `else if`")
     if here.in_statement("NETWORK") and here.last is not here.statement:
@@ -55,9 +68,9 @@ def unexpected_name(here: Here) -> Mistake | None:
         if registry.find(found.value) is not None:
             label = "the statement before it ends here: start a new line or write `;`"
             return Mistake(f"unexpected `{found.value}`", label)
-        sizes = re.match(r"\w+((?:\s+(?:\d+|[A-Za-z_]\w*)){2,4})\s*(?:#.*)?$", here.statement_text())
-        if sizes:
-            help_ = f"write `{here.statement.value} ({', '.join(sizes[1].split())})`"
+        named = re.match(r"\w+((?:\s+(?:\d+|[A-Za-z_]\w*)){2,4})\s*(?:#.*)?$", here.statement_text())
+        if named:
+            help_ = f"write `{here.statement.value} ({', '.join(named[1].split())})`"
             return Mistake("sizes with names are a tuple", "`,` is needed in front", help_)
         return Mistake(f"`{here.statement.value}` takes a shape and nothing more", "leave this out")
     if found.value == "is" and here.in_statement("IF", "RESIDUAL"):
@@ -129,6 +142,8 @@ def unexpected_keyword(here: Here) -> Mistake | None:
         (here.last is here.statement and here.in_statement("PARAM", "LET", "BLOCK")) or here.behind("AS")
     ):
         return Mistake(f"`{found.value}` is a keyword", "a name is needed here")
+    if found.type == "REPEAT" and here.in_statement("NAME") and here.next and here.next.type == "EQUAL":
+        return Mistake("`repeat` is not an option", "", "it stands around the layer: `repeat 3 { conv 64 }`")
     if found.type == "WHEN" and here.behind("RBRACE"):
         help_ = "for example: `residual when s == 1 { conv 64 }`"
         return Mistake("`when` stands in front of the body", "", help_)

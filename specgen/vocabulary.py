@@ -148,6 +148,12 @@ _INSTEAD = {
     "end": "bodies end with `}`",
     "sequential": "layers follow each other as they are written; a named group is `features: { … }`",
     **dict.fromkeys(
+        "loss optimizer optim scheduler epoch epochs train training fit dataset data lr learning_rate "
+        "batch_size metrics".split(),
+        "a spec says what the network is, and not how it is trained: leave it out",
+    ),
+    **dict.fromkeys(("print", "show", "summary"), "`specgen summary` shows the network: leave it out"),
+    **dict.fromkeys(
         ("patch", "patches", "patch_embed", "patchembed", "patch_embedding"),
         "patches are a convolution without overlap: `conv 768 k=16 s=16 p=0 linear; tokens`",
     ),
@@ -267,7 +273,7 @@ def statement_for(word: str) -> str:
     if folded in _INSTEAD or folded in _RECURRENT or ours(word, registry.words()):
         return ""
     found = ours(word, STATEMENTS)
-    near = [] if found or len(word) < 4 else nearest(word, (*registry.words(), *STATEMENTS))
+    near = [] if found or len(word) < 4 else nearest(word, (*registry.words(), *STATEMENTS), least=0.7)
     return found or next((one for one in near if one in STATEMENTS), "")
 
 
@@ -292,6 +298,19 @@ def for_option(name: str, value: str, word: str, layer: type[Layer], *, guess: b
         return "leave it out: it follows from what arrives"
     if found := ours(name, known):
         return f"here that is called `{found}`"
+    if name.casefold() in ("init", "initializer", "kernel_initializer", "weight_init", "bias_initializer"):
+        return "how weights start is a statement of its own: `init conv kaiming_normal`"
+    if name.casefold() in (
+        "weight_decay",
+        "trainable",
+        "frozen",
+        "lr",
+        "kernel_regularizer",
+        "requires_grad",
+    ):
+        return _INSTEAD["train"]
+    if name.casefold() in ("times", "repeats") and "times" not in known:
+        return f"write `repeat {value} {{ {word} … }}`"
     if name.casefold() in ("name", "label", "id") and value.isidentifier():
         return f"a layer's name stands in front of it: `{value}: {word} …`"
     if near := nearest(name, known if guess else ()):
