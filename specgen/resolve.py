@@ -460,9 +460,7 @@ class _Resolver:
         doubled: set[str] = set()
         by_position = 0
         for index, argument in enumerate(arguments):
-            if isinstance(argument, (syntax.Name, syntax.Chain)) and self._for_option(
-                word, layer, arguments[index : index + 2], names
-            ):
+            if self._slip(word, layer, arguments[index : index + 2], names):
                 return
             if isinstance(argument, syntax.Option):
                 option = known.get(argument.name.text)
@@ -498,76 +496,28 @@ class _Resolver:
                 self.problem("option-twice", title, argument.span, "this is the second", also=also)
             seen.setdefault(option, argument.span)
 
-    def _for_option(
-        self,
-        word: str,
-        layer: type[Layer],
-        arguments: tuple[syntax.Argument, ...],
-        names: Mapping[str, Span],
+    def _slip(
+        self, word: str, layer: type[Layer], arguments: tuple[syntax.Argument, ...], names: Mapping[str, Span]
     ) -> bool:
-        """Whether an option is written without its `=`, or a comment with another sign; says so."""
-        known, flags = options.option_names(layer), options.flags(layer)
-        match arguments:
-            case (syntax.Name(text="no" | "without") as first, syntax.Name(text=name), *_) if (
-                first.text not in names and f"no{name}" in flags
-            ):
-                return self._means_nothing(word, first, f"write `no{name}`")
-            case (syntax.Name(text="with" | "and" | "plus") as first, syntax.Name(text=name), *_) if (
-                first.text not in names and name in flags
-            ):
-                return self._means_nothing(word, first, "leave it out: options are separated by spaces")
-            case (syntax.Name(text="x") as first, syntax.Number(), *_) if "x" not in names:
-                if size := re.search(r"=\s*(\d+)\s*$", self.source.text[: first.span.start][-60:]):
-                    value = self.source.text[arguments[1].span.start : arguments[1].span.end]
-                    return self._means_nothing(
-                        word, first, f"sizes are written without spaces: `{size[1]}x{value}`"
-                    )
-                turns = self.source.text[arguments[1].span.start : arguments[1].span.end]
-                return self._means_nothing(
-                    word, first, f"write `repeat {turns} {{ … }}` to have it {turns} times"
-                )
-            case (syntax.Name(text=text) as first, *_) if text not in names and (
-                run := re.fullmatch(r"([a-z]+)(\d+)", text)
-            ):
-                if run[1] == "x":
-                    help_ = f"write `repeat {run[2]} {{ … }}` to have it {run[2]} times"
-                    return self._means_nothing(word, first, help_)
-                if text in flags or known.get(run[1], "bias") == "bias":
-                    return False
-                return self._means_nothing(word, first, f"write `{run[1]}={run[2]}`")
-            case (syntax.Chain(rest=(("+" | "-" as sign, syntax.Name(text=name) as last), *_)), *_) if (
-                name in flags and name not in names
-            ):
-                title = f"`{sign}` is arithmetic, and `{name}` is no number"
-                help_ = f"write `{name}` with a space in front" if sign == "+" else f"leave `{name}` out"
-                self.problem("unknown-word", title, last.span, "", help_)
-                return True
-            case (syntax.Name(text=name) as first, syntax.Number() | syntax.TupleOf() as value, *_):
-                pass
-            case (syntax.Chain(first=syntax.Name(text=name) as first, rest=(("==", value),)), *_):
-                pass
-            case (syntax.Chain(rest=((("//"), syntax.Name(text=name) as first), *_)), *_):
-                if name in names:
-                    return False
-                title = f"there is no name `{name}`"
-                self.problem(
-                    "unknown-name", title, first.span, "", "a comment starts with `#`, not with `//`"
-                )
-                return True
+        """Whether a line goes on with words that are meant as something else; says so."""
+        first, *behind = arguments
+        match first:
+            case syntax.Name(text=text):
+                is_value = isinstance(behind[0] if behind else None, (syntax.Number, syntax.TupleOf))
+                plain = text in names or (text in options.flags(layer) and not is_value)
+            case syntax.Chain(rest=rest):
+                operands = (first.first, *(one for _, one in rest))
+                plain = not any(isinstance(one, syntax.Name) and one.text not in names for one in operands)
             case _:
-                return False
-        meant = name if name in known else vocabulary.ours(name, known)
-        if name in names or not meant:
+                plain = True
+        if plain:
             return False
-        written = self.source.text[value.span.start : value.span.end]
-        title = f"`{name}` means nothing to `{word}` without a value"
-        self.problem("unknown-word", title, first.span, "", f"write `{meant}={written}`")
-        return True
+        from specgen.slips import slip_on_line  # most lines have none
 
-    def _means_nothing(self, word: str, name: syntax.Name, help_: str) -> bool:
-        """Say that a bare word means nothing to a layer, and what to write."""
-        self.problem("unknown-word", f"`{name.text}` means nothing to `{word}`", name.span, "", help_)
-        return True
+        slip = slip_on_line(self.source, word, layer, arguments, names)
+        if slip is not None:
+            self.problem(slip.code, slip.title, slip.span, "", slip.help)
+        return slip is not None
 
     def _spaced_call(self, name: syntax.Name) -> bool:
         """Whether this is a function with a space behind it; says so."""
@@ -580,36 +530,13 @@ class _Resolver:
     def _too_many(
         self, word: str, layer: type[Layer], argument: syntax.Expr, arguments: tuple[syntax.Argument, ...]
     ) -> None:
-        takes = (
-            f"`{layer.positional[0]}` by position, and nothing more"
-            if layer.positional
-            else "no value by position"
-        )
-        text = self.source.text[argument.span.start : argument.span.end]
-        windowed = "k" in layer.short and isinstance(argument, (syntax.Number, syntax.TupleOf))
-        help_: tuple[str, ...] = (f"for a kernel of {text}, write `k={text}`",) if windowed else ()
-        numbers = [self.source.text[one.span.start : one.span.end] for one in arguments]
-        plain = all(isinstance(one, (syntax.Number, syntax.TupleOf)) for one in arguments)
-        if layer.positional[:1] in (("out_channels",), ("out_features",), ("num_heads",)) and plain:
-            # Of two numbers, PyTorch's first is what arrives; no kernel is as large as the second then.
-            if windowed and (isinstance(argument, syntax.TupleOf) or (text.isdigit() and int(text) < 12)):
-                help_ = (f"write `{word} {numbers[0]} {_as_window(numbers[1:])}`",)
-            else:
-                line = f"{word} {numbers[1]} {_as_window(numbers[2:])}".rstrip()
-                help_ = (f"what arrives is not written: `{line}`",)
-        elif windowed and plain:
-            help_ = (f"write `{word} {_as_window(numbers)}`",)
-        elif layer.positional == ("output_size",) and plain:
-            help_ = (f"write `{word} {'x'.join(numbers)}`",)
-        elif layer.family == "norm" or word == "prelu":
-            help_ = ("leave it out: how many channels there are follows from what arrives",)
-        elif word == "gap":
-            help_ = (f"it gives a size of 1: write `adaptive_avgpool {text}`",) * (text != "1")
-        elif not help_ and not layer.positional:
-            help_ = (f"`{word}` takes {vocabulary.listed_options(layer)}",)
-        self.problem(
-            "too-many-values", f"`{word}` takes {takes}", argument.span, "this is one too many", *help_
-        )
+        from specgen.slips import instead_of_position
+
+        first = layer.positional[:1]
+        takes = f"`{first[0]}` by position, and nothing more" if first else "no value by position"
+        help_ = instead_of_position(self.source, word, layer, argument, arguments)
+        title = f"`{word}` takes {takes}"
+        self.problem("too-many-values", title, argument.span, "this is one too many", *help_)
 
     def _block_use(self, line: syntax.Apply, block: syntax.Block, names: Mapping[str, Span]) -> None:
         arguments, required = self._signature(block)
@@ -744,11 +671,6 @@ def _parses(line: str) -> bool:
     except SpecError:
         return False
     return True
-
-
-def _as_window(numbers: list[str]) -> str:
-    """Numbers in the order of other libraries as options: kernel, stride, padding."""
-    return " ".join(f"{name}={number}" for name, number in zip("ksp", numbers, strict=False))
 
 
 def _inside(names: Mapping[str, _T]) -> MutableMapping[str, _T]:

@@ -1,0 +1,133 @@
+"""What was meant by the words and values on a layer's line that mean nothing there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import NamedTuple
+
+from specgen import options, syntax, vocabulary
+from specgen.layers.base import Layer
+from specgen.source import Source, Span
+
+
+class Slip(NamedTuple):
+    """What is said of it: the error's title, its place and what to write instead."""
+
+    title: str
+    span: Span
+    help: str
+    code: str = "unknown-word"
+
+
+def slip_on_line(
+    source: Source,
+    word: str,
+    layer: type[Layer],
+    arguments: tuple[syntax.Argument, ...],
+    names: Collection[str],
+) -> Slip | None:
+    """What is said of an argument of a layer and the one behind it, if that is a common slip.
+
+    Args:
+        source: the text.
+        word: the layer's word, as its line begins.
+        layer: what the word stands for.
+        arguments: the argument, and the one behind it if there is one.
+        names: the names that hold here, which are never slips.
+    """
+    known, flags = options.option_names(layer), options.flags(layer)
+    match arguments:
+        case (syntax.Name(text=text), *_) if text in names:
+            return None
+        case (syntax.Name(text="no" | "without") as first, syntax.Name(text=flag)) if f"no{flag}" in flags:
+            return _nothing(word, first, f"write `no{flag}`")
+        case (syntax.Name(text="with" | "and" | "plus") as first, syntax.Name(text=flag)) if flag in flags:
+            return _nothing(word, first, "leave it out: options are separated by spaces")
+        case (syntax.Name(text="x") as first, syntax.Number(span=span)):
+            return _nothing(word, first, _times(source, first, source.text[span.start : span.end]))
+        case (syntax.Name() as first, syntax.Number(span=span) | syntax.TupleOf(span=span)):
+            return _without_equal(word, known, first, source.text[span.start : span.end])
+        case (syntax.Name(text=text) as first, *_) if run := re.fullmatch(r"([a-z]+)(\d+)", text):
+            if run[1] == "x":
+                return _nothing(word, first, _times(source, first, run[2]))
+            if text not in flags and known.get(run[1], "bias") != "bias":
+                return _nothing(word, first, f"write `{run[1]}={run[2]}`")
+        case (syntax.Chain(first=syntax.Name() as first, rest=(("==", value),)), *_) if (
+            first.text not in names
+        ):
+            return _without_equal(word, known, first, source.text[value.span.start : value.span.end])
+        case (syntax.Chain(rest=(("+" | "-" as sign, syntax.Name() as last), *_)), *_) if (
+            last.text in flags and last.text not in names
+        ):
+            title = f"`{sign}` is arithmetic, and `{last.text}` is no number"
+            help_ = (
+                f"write `{last.text}` with a space in front" if sign == "+" else f"leave `{last.text}` out"
+            )
+            return Slip(title, last.span, help_)
+        case (syntax.Chain(rest=(("//", syntax.Name() as last), *_)), *_) if last.text not in names:
+            help_ = "a comment starts with `#`, not with `//`"
+            return Slip(f"there is no name `{last.text}`", last.span, help_, "unknown-name")
+    return None
+
+
+def _nothing(word: str, name: syntax.Name, help_: str) -> Slip:
+    return Slip(f"`{name.text}` means nothing to `{word}`", name.span, help_)
+
+
+def _times(source: Source, x: syntax.Name, number: str) -> str:
+    """What is meant by `x 3`: a second size, or so many layers."""
+    if size := re.search(r"=\s*(\d+)\s*$", source.text[: x.span.start][-60:]):
+        return f"sizes are written without spaces: `{size[1]}x{number}`"
+    return f"write `repeat {number} {{ … }}` to have it {number} times"
+
+
+def _without_equal(word: str, known: Collection[str], name: syntax.Name, value: str) -> Slip | None:
+    """What is said of `k 3` and `k==3`."""
+    meant = name.text if name.text in known else vocabulary.ours(name.text, known)
+    title = f"`{name.text}` means nothing to `{word}` without a value"
+    return Slip(title, name.span, f"write `{meant}={value}`") if meant else None
+
+
+def instead_of_position(
+    source: Source,
+    word: str,
+    layer: type[Layer],
+    argument: syntax.Expr,
+    arguments: tuple[syntax.Argument, ...],
+) -> tuple[str, ...]:
+    """How to write a value that stands on a layer's line by position and is one too many.
+
+    Args:
+        source: the text.
+        word: the layer's word, as its line begins.
+        layer: what the word stands for.
+        argument: the value.
+        arguments: everything on the line, of which it is one.
+    """
+    text = source.text[argument.span.start : argument.span.end]
+    windowed = "k" in layer.short and isinstance(argument, (syntax.Number, syntax.TupleOf))
+    numbers = [source.text[one.span.start : one.span.end] for one in arguments]
+    plain = all(isinstance(one, (syntax.Number, syntax.TupleOf)) for one in arguments)
+    if layer.positional[:1] in (("out_channels",), ("out_features",), ("num_heads",)) and plain:
+        # Of two numbers, PyTorch's first is what arrives; no kernel is as large as the second then.
+        if windowed and (isinstance(argument, syntax.TupleOf) or (text.isdigit() and int(text) < 12)):
+            return (f"write `{word} {numbers[0]} {_as_window(numbers[1:])}`",)
+        line = f"{word} {numbers[1]} {_as_window(numbers[2:])}".rstrip()
+        return (f"what arrives is not written: `{line}`",)
+    if windowed:
+        return (
+            f"write `{word} {_as_window(numbers)}`" if plain else f"for a kernel of {text}, write `k={text}`",
+        )
+    if layer.positional == ("output_size",) and plain:
+        return (f"write `{word} {'x'.join(numbers)}`",)
+    if layer.family == "norm" or word == "prelu":
+        return ("leave it out: how many channels there are follows from what arrives",)
+    if word == "gap":
+        return (f"it gives a size of 1: write `adaptive_avgpool {text}`",) * (text != "1")
+    return () if layer.positional else (f"`{word}` takes {vocabulary.listed_options(layer)}",)
+
+
+def _as_window(numbers: list[str]) -> str:
+    """Numbers in the order of other libraries as options: kernel, stride, padding."""
+    return " ".join(f"{name}={number}" for name, number in zip("ksp", numbers, strict=False))
