@@ -10,6 +10,7 @@ from specgen.lalr import Token
 from specgen.source import Source, Span
 from specgen.text_errors import another_language, error
 from specgen.unexpected import ELSEWHERE, EXAMPLES, KEYWORDS, Here, Mistake, describe, index_of
+from specgen.unexpected_equal import unexpected_equal
 from specgen.unexpected_signs import (
     unexpected_arithmetic,
     unexpected_bar,
@@ -17,7 +18,6 @@ from specgen.unexpected_signs import (
     unexpected_colon,
     unexpected_comma,
     unexpected_end,
-    unexpected_equal,
     unexpected_parenthesis,
 )
 from specgen.unexpected_words import unexpected_keyword, unexpected_name

@@ -9,7 +9,7 @@ from specgen import options
 from specgen.diagnostics import listed, nearest
 from specgen.layers import registry
 from specgen.layers.base import Layer
-from specgen.layers.fields import Flag
+from specgen.layers.fields import Flag, OptionType
 from specgen.names import objection
 
 #: Our word, and what it is called in PyTorch, Keras, TensorFlow, JAX, ONNX, Caffe, Darknet, Ultralytics and
@@ -156,6 +156,10 @@ _INSTEAD = {
     **dict.fromkeys(
         ("patch", "patches", "patch_embed", "patchembed", "patch_embedding"),
         "patches are a convolution without overlap: `conv 768 k=16 s=16 p=0 linear; tokens`",
+    ),
+    **dict.fromkeys(
+        ("reshape", "unflatten"),
+        "`flatten` makes a vector of a map; no layer makes a map of a vector: start with `input 100x1x1`",
     ),
     "activation": "an activation is written by its own word: `relu`, `gelu`, …",
     "separable": "depthwise, then pointwise: `dwconv; conv 64 k=1`",
@@ -323,7 +327,11 @@ def for_flag(
 ) -> list[str]:
     """Help for a bare word on a layer's line; `names` are the values in scope."""
     flags = options.flags(layer)
-    choices = [option for option in layer.options if name in options.values(option, layer)]
+    choices = [
+        option
+        for option, one in layer.options.items()
+        if name in options.values(option, layer) and _takes(one.kind, name)
+    ]
     if choices:
         return [f"write `{choices[0]}={name}`"]
     if name.casefold() in _GATES:
@@ -335,6 +343,9 @@ def for_flag(
         return [f"an option has its value behind `=`: `{name}=…`"]
     if found := ours(name, flags):
         return [f"here that is called `{found}`"]
+    trim = registry.trims().get(name.removeprefix("no").removeprefix("_")) if name.startswith("no") else None
+    if trim is not None and trim.trim in ("norm", "act") and layer.takes_trim:
+        return [f"write `{'nonorm' if trim.trim == 'norm' else 'linear'}`"]
     if registry.find(name) is not None:
         return [f"it is a layer of its own: write `;` in front of `{name}`"]
     if found := ours(name, registry.words()):
@@ -346,6 +357,15 @@ def for_flag(
     if takes_value and objection(name, local=True) is None and name not in registry.option_words():
         return [f"if it is meant to be a number, define it above: `param {name} = 64`"]
     return [f"`{word}` knows {_listed_flags(layer)}" if flags else f"`{word}` takes {listed_options(layer)}"]
+
+
+def _takes(kind: OptionType, value: str) -> bool:
+    """Whether an option may be this word, and not only a part of a tuple."""
+    try:
+        kind.check(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _listed_flags(layer: type[Layer]) -> str:

@@ -1,0 +1,115 @@
+"""What was meant by a `=` that does not belong where it stands."""
+
+from __future__ import annotations
+
+import re
+
+from specgen.lalr import Token
+from specgen.unexpected import EXAMPLES, KEYWORDS, Here, Mistake, index_of, together
+
+
+def unexpected_equal(here: Here) -> Mistake | None:
+    """A `=` that gives no option its value."""
+    last, following = here.last, here.next
+    if following is not None and following.value == ">" and following.start_pos == here.found.end_pos:
+        return Mistake("`=>` has no meaning here", "", "layers follow each other line by line, or with `;`")
+    if last is None:
+        return None
+    if here.in_statement("INPUT", "EXPECT", "DEFAULT") and here.statement in here.before[-2:-1]:
+        return _no_option(here, last)
+    if following is not None and following.value == "<" and following.start_pos == here.found.end_pos:
+        return Mistake("`=<` has no meaning here", "", "write `<=`", together(here.found, following))
+    if last.type == "COMPARE" and last.end_pos == here.found.start_pos:
+        title = f"`{last.value}=` has no meaning here"
+        return Mistake(title, "", f"write `{last.value}`", together(last, here.found))
+    if last is here.statement and (last.type == "NAME" or last.type in EXAMPLES):
+        return _assignment(here, last)
+    if here.in_statement("IF", "RESIDUAL") and "COMPARE" in here.accepts:
+        return Mistake("`=` gives an option its value; equality is `==`", "write `==`")
+    if last.type in KEYWORDS and last.type not in ("TRUE", "FALSE") and last.type not in EXAMPLES:
+        help_ = "it is the number of channels that arrive, and needs no saying" if last.type == "IN" else ""
+        return Mistake(f"`{last.value}` is a keyword", "so it cannot be an option", help_)
+    if (
+        here.opened is not None
+        and here.opened.type == "LPAREN"
+        and here.statement in here.before[index_of(here.opened, here.before) - 1 :][:1]
+        and here.in_statement("NAME")
+    ):
+        from specgen.calls import layer_called
+
+        word, text = here.before[index_of(here.opened, here.before) - 1], here.source.text
+        help_ = layer_called(word.value + text[here.opened.start_pos :].partition("\n")[0], text)
+        return Mistake("a layer takes its arguments without parentheses", "", help_, here.opened.span)
+    if here.opened is not None and here.behind("CALLED", "LPAREN", "NAME"):
+        return Mistake("a function takes its numbers by position, without names", "leave the name out")
+    if here.in_statement("NAME") and len(here.before) > 1 and here.before[-2].type == "EQUAL":
+        return Mistake("an option has one value", "this is a second `=`")
+    if "COMPARE" in here.accepts:
+        label = "an option's name stands in front of it"
+        return Mistake("`=` gives an option its value; equality is `==`", label)
+    return None
+
+
+def _no_option(here: Here, last: Token) -> Mistake:
+    """`input shape=3x32x32`, `default k=5`: an option where something else stands first."""
+    word, rest = here.before[-2].value, here.rest()[1:].partition("#")[0].strip()
+    written = f"default conv {last.value}={rest}" if word == "default" else f"{word} {rest}"
+    help_ = f"write `{written}`" if len(rest) < 40 else ""
+    if word == "default":
+        return Mistake("`default` names a layer first", "this is an option", help_, last.span)
+    at = together(last, here.found)
+    return Mistake(f"`{word}` takes a shape and nothing more", "leave this out", help_, at)
+
+
+def _assignment(here: Here, last: Token) -> Mistake:
+    """A `=` behind the first word of a statement."""
+    if last.type in EXAMPLES:
+        return Mistake(f"`{last.value}` takes no `=`", "leave it out")
+    from specgen.layers import registry
+    from specgen.options import all_flags
+
+    rest = here.rest()[1:].partition("#")[0].strip()
+    shown = rest if len(rest) < 40 else "…"
+    if above := _line_above(here, last.value):
+        option = f"{last.value}{here.rest().partition('#')[0].rstrip()}"
+        is_line = len(above + option) < 60 and last.value not in all_flags()
+        same = ";" in here.source.text[: last.start_pos].rpartition("\n")[2]
+        label = "the `;` in front ends its layer's line" if same else "its layer is on the line above"
+        help_ = f"write `{above} {option}`" if is_line else ""
+        return Mistake("an option stands on the line of its layer", label, help_, last.span)
+    if registry.find(last.value) is not None:
+        return Mistake("a layer takes its size without `=`", "leave it out", f"write `{last.value} {shown}`")
+    title, following = f"`{last.value} = …` is not a statement", here.next
+    if following is not None and following.type in ("NUMBER", "SIZES", "LPAREN", "IN", "MINUS"):
+        help_ = f"a value is named by `let {last.value} = {shown}`"
+    else:
+        help_ = f"a layer's name has a colon: `{last.value}: {_layer_behind(here) or 'conv 64'}`"
+    return Mistake(title, "there is no assignment", help_)
+
+
+def _layer_behind(here: Here) -> str:
+    """What stands behind the `=`, as the line of a layer; empty if it is none."""
+    from specgen.calls import line_for
+    from specgen.layers import registry
+
+    rest = here.rest()[1:].partition("#")[0].strip()
+    if call := re.match(r"[A-Za-z_]\w*\(.*\)", rest):
+        return line_for(call[0])
+    word = re.match(r"\w+", rest)
+    is_line = word is not None and len(rest) < 40 and not set("{}();|") & set(rest)
+    return rest if is_line and word is not None and registry.find(word[0]) is not None else ""
+
+
+def _line_above(here: Here, option: str) -> str:
+    """The line above, if that is the line of a layer which has such an option."""
+    from specgen.layers import registry
+    from specgen.options import flags, option_names
+
+    number, column = here.source.position(here.found.start_pos)
+    *before, _ = here.source.line(number)[: column - 1].split(";")
+    above = before[-1] if before else here.source.line(number - 1).partition("#")[0] if number > 1 else ""
+    above = above.strip()
+    found = re.fullmatch(r"(?:\w+:\s*)?(\w+)( [^{};|]*)?", above)
+    layer = registry.find(found[1]) if found else None
+    known = layer is not None and (option in option_names(layer) or option in flags(layer))
+    return above if known else ""
