@@ -138,6 +138,8 @@ SIZES = frozenset(
     "output_channels out_planes planes c_out n_filters hidden_size output_dim out n_out nodes neurons".split()
 )
 
+#: Gated units, and the activation of the gate.
+_GATES = {"glu": "sigmoid", "swiglu": "silu", "geglu": "gelu", "reglu": "relu"}
 #: Words that have no counterpart, and what to do instead.
 _INSTEAD = {
     "import": "a spec reads no other file: leave it out",
@@ -165,7 +167,7 @@ _INSTEAD = {
     "separable": "depthwise, then pointwise: `dwconv; conv 64 k=1`",
     **{
         word: f"a gate is the product of two branches: `mul {{ linear 64 | linear 64 {act} }}`"
-        for word, act in (("glu", "sigmoid"), ("swiglu", "silu"), ("geglu", "gelu"), ("reglu", "relu"))
+        for word, act in _GATES.items()
     },
     "bias": "it belongs on the line of the layer that has it: `conv 64 bias`",
     "nobias": "it belongs on the line of the layer that has none: `conv 64 nobias`",
@@ -175,7 +177,6 @@ _SEVERAL = frozenset(
     "se seblock squeezeexcite squeezeexcitation bottleneck mbconv fusedmbconv invertedresidual inception "
     "fire denseblock transformer transformerblock encoder decoder ffn feedforward c2f c3 sppf csp".split()
 )
-_GATES = ("glu", "swiglu", "geglu", "reglu")
 #: What a value is called elsewhere, where our words for layers would not be meant.
 _VALUES = {"batch": "bn", "layer": "ln", "group": "gn", "instance": "instancenorm"}
 _ENDLESS = ("nan", "inf", "infinity")
@@ -335,7 +336,8 @@ def for_flag(
     if choices:
         return [f"write `{choices[0]}={name}`"]
     if name.casefold() in _GATES:
-        return [_INSTEAD[name.casefold()]]
+        act = _GATES[name.casefold()]
+        return [f"a gate is the product of two branches: `mul {{ {word} 64 linear | {word} 64 {act} }}`"]
     if name in options.option_names(layer):
         option = options.option_names(layer)[name]
         if option in layer.options and isinstance(layer.options[option].kind, Flag):
