@@ -13,6 +13,7 @@ from specgen.diagnostics import Diagnostic, Label, SpecError, abridged, listed, 
 from specgen.elaborate import Elaborated, Request, elaborate
 from specgen.evaluation import why_no_shape
 from specgen.expressions import LONGEST_TUPLE, Evaluator, Wrong
+from specgen.family import check_variants
 from specgen.ir import Network
 from specgen.limits import DEFAULT_LIMITS, Limits
 from specgen.names import class_name
@@ -135,12 +136,17 @@ def check(
     limits: Limits = DEFAULT_LIMITS,
     **params: Any,
 ) -> tuple[Network, list[Diagnostic]]:
-    """`analyse`, with every warning that `specgen check` knows of."""
+    """`analyse`, with every warning that `specgen check` knows of.
+
+    Of a spec as it is, with no variant, settings or input asked for, the variants are checked as well.
+    """
     from specgen.lint.flow import Checked
     from specgen.lint.table import lint
 
     found, spec, request, elaborated = _elaborated(source, text, input, variant, limits, params)
-    network = elaborated.network
+    network, warned = elaborated.network, elaborated.warnings
+    if request.variant is None and request.input is None and not request.settings:
+        warned = [*warned, *check_variants(found, spec, request, limits)]
     checked = Checked(
         found,
         spec,
@@ -148,7 +154,7 @@ def check(
         network.input_shape,
         own_input=request.input is None,
         varies=bool(network.fixed),
-        found=elaborated.warnings,
+        found=warned,
     )
     return network, lint(checked)
 
@@ -301,7 +307,7 @@ def _check_value(name: str, value: Any) -> Any:
 
 
 def variant_of(source: Source, spec: syntax.Spec, name: str) -> syntax.Variant:
-    known = shipped.variants(spec)
+    known = spec.variants
     for statement in known:
         if statement.name.text.casefold() == name.casefold():
             return statement

@@ -50,6 +50,8 @@ class Elaborated(NamedTuple):
     network: Network
     warnings: list[Diagnostic]
     steps: list[Draft]
+    #: What it has spent of the limits, in layers.
+    cost: int
 
 
 def elaborate(
@@ -63,6 +65,13 @@ def elaborate(
     problems = resolve(source, spec, words)
     if problems:
         raise SpecError(problems)
+    return elaborate_resolved(source, spec, request, limits, trace)
+
+
+def elaborate_resolved(
+    source: Source, spec: syntax.Spec, request: Request, limits: Limits, trace: Trace | None = None
+) -> Elaborated:
+    """`elaborate` for a spec whose names are known to be right."""
     elaborator = _Elaborator(source, spec, request, limits)
     elaborator.trace = trace
     try:
@@ -155,7 +164,7 @@ class _Elaborator(Placing):
         )
         _check_figures(self, network)
         check_init(self, self.spec, network)
-        return Elaborated(network, self.warnings, children)
+        return Elaborated(network, self.warnings, children, self.cost)
 
     # --- statements ------------------------------------------------------------------------------
 

@@ -50,7 +50,7 @@ def find(name: str) -> tuple[Source, syntax.Spec, str | None] | None:
     for file in files:
         if wanted in _text(file).casefold():
             source, spec = _parsed(file)
-            for variant in variants(spec):
+            for variant in spec.variants:
                 if variant.name.text.casefold() == wanted:
                     return source, spec, variant.name.text
     return None
@@ -60,13 +60,8 @@ def names() -> list[str]:
     """The names of all shipped specs and their variants."""
     found = []
     for file in resources.names(_FOLDER, ENDING):
-        found += [file, *(variant.name.text.lower() for variant in variants(_parsed(file)[1]))]
+        found += [file, *(variant.name.text.lower() for variant in _parsed(file)[1].variants)]
     return list(dict.fromkeys(found))
-
-
-def variants(spec: syntax.Spec) -> list[syntax.Variant]:
-    """The variants that a spec has."""
-    return [statement for statement in spec.body.statements if isinstance(statement, syntax.Variant)]
 
 
 def list_specs() -> list[ListedSpec]:
@@ -96,7 +91,7 @@ def _worked_out(file: str) -> list[dict[str, Any]]:
 
     source, spec = _parsed(file)
     found = []
-    for variant in (None, *variants(spec)):
+    for variant in (None, *spec.variants):
         request = Request(variant=variant, name=class_name(file))
         network = elaborate(source, spec, request, DEFAULT_LIMITS).network
         listed = ListedSpec(

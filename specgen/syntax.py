@@ -233,3 +233,8 @@ class Spec(NamedTuple):
 
     body: Body
     description: str
+
+    @property
+    def variants(self) -> list[Variant]:
+        """The variants, in the order of the text."""
+        return [statement for statement in self.body.statements if isinstance(statement, Variant)]

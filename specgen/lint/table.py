@@ -31,7 +31,7 @@ WARNINGS: dict[str, Callable[[Checked], Iterable[Diagnostic]]] = {
 }
 
 #: Warnings that elaboration finds, and the one about comments that silence nothing.
-ELSEWHERE = ("batch-in-input", "channels-last", "unused-ok")
+ELSEWHERE = ("batch-in-input", "channels-last", "unchecked-variants", "unused-ok")
 
 #: The codes of all warnings.
 CODES = (*WARNINGS, *ELSEWHERE)
