@@ -66,6 +66,14 @@ SAID = {
     "input 3x30x30; cat { id | M k=3; upsample 3 }; flatten; fc 2": (
         "exactly 30 × 30, because of `fc` in line 1"
     ),
+    "input 1x66; M k=33; fc 3": "L from 66 to 98, because of `fc` in line 1",
+    "input 1x98; M k=33; fc 3": "L from 66 to 98, because of `fc` in line 1",
+    "input 1x256; cat { id | M; upsample 2 }; M k=128; fc 3": (
+        "L multiples of 2, from 256 to 382, because of `fc` in line 1"
+    ),
+    "input 1x382; cat { id | M; upsample 2 }; M k=128; fc 3": (
+        "L multiples of 2, from 256 to 382, because of `fc` in line 1"
+    ),
     "input 10; fc 5": "exactly 10",
 }
 

@@ -44,6 +44,7 @@ HELP: dict[str, tuple[str, ...]] = {
         "with 8 channels arriving it fits; the next error is in line 2",
     ),
     "input 3x8x8\nshuffle 7": ("with `shuffle 3` it fits", "with 7 channels arriving it fits"),
+    "input 5x8x8\nshuffle 2": ("with 4 channels arriving it fits",),  # 5 is too far from 2
     "input 1x8x8\nsplit { id | relu }": ("with 2 channels arriving it fits",),
     # turns
     "input 3x32x32\nrepeat 6 { conv 8; M }\nexpect 8x1x1": ("with `repeat 5` it fits",),

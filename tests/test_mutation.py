@@ -5,9 +5,11 @@ from __future__ import annotations
 import ast
 import importlib
 import sys
+import time
 from pathlib import Path
 
 import pytest
+from mutation import child
 from mutation.child import in_a_child
 from mutation.mutants import mutants
 from mutation.outside import Changed
@@ -80,7 +82,7 @@ def test_a_module_is_imported_with_a_change(tmp_path: Path, monkeypatch: pytest.
         sys.modules.pop("changed_here", None)
 
 
-def test_a_child_that_fails_or_hangs_says_no() -> None:
+def test_a_child_that_fails_or_hangs_says_no(monkeypatch: pytest.MonkeyPatch) -> None:
     def hangs() -> bool:
         while True:
             pass
@@ -89,6 +91,8 @@ def test_a_child_that_fails_or_hangs_says_no() -> None:
     assert not in_a_child(lambda: False, 10)
     assert not in_a_child(lambda: [][0], 10)
     assert not in_a_child(hangs, 1)
+    monkeypatch.setattr(child, "PATIENCE", 1)
+    assert not in_a_child(lambda: time.sleep(60) is None, 1)
 
 
 def test_each_change_is_the_only_one() -> None:

@@ -37,7 +37,8 @@ def main() -> int:
     parser.add_argument("--only", action="append", default=[], metavar="FILE:LINE", help="these lines alone")
     parser.add_argument("--tests", action="append", default=[], help="these tests instead of the usual ones")
     given = parser.parse_args()
-    os.environ["OMP_NUM_THREADS"] = "1"
+    # A child of this process has one thread alone, and would wait for more for ever.
+    os.environ["OMP_NUM_THREADS"] = os.environ["OMP_THREAD_LIMIT"] = "1"
     chosen, tests = _chosen(given), given.tests or TESTS
     noticed: dict[Mutant, bool] = {}
     for mutant in chosen:  # first, since specgen must not be imported yet

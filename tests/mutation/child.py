@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 from collections.abc import Callable
+
+#: A child that waits is given so many times the seconds that it may work.
+PATIENCE = 10
 
 
 def in_a_child(question: Callable[[], bool], seconds: int) -> bool:
@@ -14,6 +18,7 @@ def in_a_child(question: Callable[[], bool], seconds: int) -> bool:
         try:
             resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+            signal.alarm(PATIENCE * seconds)
             nothing = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nothing, 1)
             os.dup2(nothing, 2)
