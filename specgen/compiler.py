@@ -6,6 +6,7 @@ import os
 import re
 import warnings
 from collections.abc import Mapping
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from specgen import shipped, syntax
@@ -320,13 +321,27 @@ def variant_of(source: Source, spec: syntax.Spec, name: str) -> syntax.Variant:
 
 
 def _not_found(name: str) -> SpecError:
-    near = nearest(name.removesuffix(shipped.ENDING), shipped.names(), 3) if not os.path.dirname(name) else []
-    help_ = (
-        (f"shipped with similar names: {listed(near)}",)
-        if near
-        else ("`specgen list` shows what is shipped",)
-    )
-    return SpecError([Diagnostic("not-found", f"there is no file and no shipped spec `{name}`", help=help_)])
+    folder, file = os.path.split(name)
+    stem = os.path.splitext(file)[0]
+    beside = [os.path.join(folder, one + shipped.ENDING) for one in nearest(stem, _specs_in(folder), 3)]
+    near = nearest(stem, shipped.names(), 3) if not folder else []
+    help_ = "`specgen list` shows what is shipped"
+    if near:
+        help_ = f"shipped with similar names: {listed(near)}"
+    if beside:
+        help_ = f"there is {listed(beside)}"
+    title = f"there is no file and no shipped spec `{name}`"
+    return SpecError([Diagnostic("not-found", title, help=(help_,))])
+
+
+def _specs_in(folder: str) -> list[str]:
+    """The names of the specs in a folder, without their ending; of very many files, some are looked at."""
+    try:
+        with os.scandir(folder or os.curdir) as entries:
+            files = [entry.name for entry in islice(entries, 1000)]
+    except (OSError, ValueError):
+        return []
+    return [file.removesuffix(shipped.ENDING) for file in files if file.endswith(shipped.ENDING)]
 
 
 def _unreadable(name: str, reason: str) -> SpecError:

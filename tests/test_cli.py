@@ -54,6 +54,33 @@ def test_a_shipped_name_may_have_its_ending(capsys: pytest.CaptureFixture[str]) 
     assert "132,863,336" in out and "132,868,840" in out
 
 
+@pytest.mark.parametrize(
+    ("asked", "help_"),
+    [
+        ("bird.spec", "there is `birds.spec`"),
+        ("birds.spc", "there is `birds.spec`"),
+        ("below/bird", "there is `below/birds2.spec`"),
+        ("below/vgg61", "`specgen list` shows what is shipped"),
+        ("missing/birds.spec", "`specgen list` shows what is shipped"),
+        ("vgg61", "shipped with similar names: `vgg19`, `vgg16` and `vgg13`"),
+    ],
+)
+def test_a_file_that_is_missing_is_answered_with_one_like_it(
+    asked: str,
+    help_: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "below").mkdir()
+    for name in ("birds.spec", "bird.txt", "below/birds2.spec"):
+        (tmp_path / name).touch()
+    assert main(["check", asked]) == 2
+    title = f"error[not-found]: there is no file and no shipped spec `{asked}`"
+    assert capsys.readouterr().err == f"{title}\n  = help: {help_}\n"
+
+
 def test_a_file_that_exists_wins_over_a_shipped_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "vgg11").write_text(TINY)
     monkeypatch.chdir(tmp_path)
