@@ -226,21 +226,29 @@ def find(
     return found, parse(found, limits), None
 
 
-def as_shape(value: str | tuple[int, ...] | Shape) -> Shape:
+def as_shape(value: str | tuple[int, ...] | list[int] | Shape) -> Shape:
     """A shape from outside: `"3x32x32"`, `(3, 32, 32)`. Raises `SpecError` for anything else."""
-    if isinstance(value, Shape):
-        return value
-    shown = value if len(str(value)) <= 60 else f"{str(value)[:60]}…"
-    title, help_ = f"{shown!r} is not a shape", ("write channels and up to three spatial sizes: 3x224x224",)
+    title = f"{_shown(value)} is not a shape"
+    help_ = ("write channels and up to three spatial sizes: 3x224x224",)
     try:
         sizes = as_value(value) if isinstance(value, str) else value
     except SpecError:
         raise SpecError([Diagnostic("not-a-shape", title, help=help_)]) from None
-    sizes = sizes if isinstance(sizes, tuple) else (sizes,)
+    sizes = sizes.sizes if isinstance(sizes, Shape) else sizes
+    sizes = tuple(sizes) if isinstance(sizes, (tuple, list)) else (sizes,)
     why, _ = why_no_shape(sizes)
     if why:
         raise SpecError([Diagnostic("not-a-shape", f"{title}: {why}", help=help_)])
-    return Shape.of_sizes(tuple(map(int, sizes)))
+    return value if isinstance(value, Shape) else Shape.of_sizes(tuple(map(int, sizes)))
+
+
+def _shown(value: object) -> str:
+    """A value from outside as Python writes it, cut where it is long; its type where Python does not."""
+    try:
+        shown = repr(value)
+    except Exception:  # `repr` is the value's own, and Python's refuses very long numbers
+        return f"this {type(value).__name__}"
+    return shown if len(shown) <= 60 else f"{shown[:60]}…"
 
 
 def as_value(text: str) -> Any:
@@ -300,7 +308,7 @@ def _check_value(name: str, value: Any) -> Any:
         case _:
             fine = False
     if not fine:
-        title = f"{value!r} cannot be the value of `{name}`"
+        title = f"{_shown(value)} cannot be the value of `{name}`"
         raise SpecError(
             [Diagnostic("wrong-value", title, help=("give a number, true or false, a tuple, or a word",))]
         )

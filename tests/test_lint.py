@@ -64,6 +64,12 @@ def test_examples_are_clean(path: Path) -> None:
     assert compiler.check(path)[1] == []
 
 
+def test_a_code_that_is_misspelt_is_answered_with_the_one_that_is_meant() -> None:
+    warnings = compiler.check(text="input 3x7x7\nconv 8\nM  # ok: edge_dropped")[1]
+    assert [one.code for one in warnings] == ["edge-dropped", "unused-ok"]
+    assert warnings[1].help == ("did you mean `edge-dropped`?",)
+
+
 def test_no_comment_of_what_is_shipped_is_idle() -> None:
     """Every `# ok:` silences something, for the variant that it is there for."""
     for file in resources.names("specs", ".spec"):

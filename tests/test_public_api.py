@@ -255,3 +255,42 @@ def test_a_network_made_by_hand_passes_the_same_gate() -> None:
             specgen.Network(**{**parts, **changed})
     with pytest.raises(ValueError, match="root"):
         specgen.Network(name="Empty")
+
+
+class Unspeakable:
+    def __repr__(self) -> str:
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("asked", "title"),
+    [
+        ({"c": 10**5000}, "this int cannot be the value of `c`"),
+        ({"c": (10**5000,)}, "this int cannot be the value of `c`"),
+        ({"c": Unspeakable()}, "this Unspeakable cannot be the value of `c`"),
+        ({"c": "x" * 500}, f"'{'x' * 59}… cannot be the value of `c`"),
+        ({"input": 10**5000}, "this int is not a shape: a size is 1 or more, and less than 2^31"),
+        ({"input": (10**5000, 3)}, "this tuple is not a shape: a size is 1 or more, and less than 2^31"),
+        ({"input": Unspeakable()}, "this Unspeakable is not a shape: a shape is whole numbers"),
+        (
+            {"input": Shape(-3)},
+            "Shape(channels=-3, spatial=(), channels_last=False) is not a shape: "
+            "a size is 1 or more, and less than 2^31",
+        ),
+        (
+            {"input": Shape(3, (1, 2, 3, 4))},
+            "Shape(channels=3, spatial=(1, 2, 3, 4), channels_last=False) is not a shape: "
+            "a shape has channels and up to three spatial sizes",
+        ),
+    ],
+)
+def test_values_of_a_program_that_are_none(asked: dict[str, object], title: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        specgen.compile(text="param c = 4\ninput 3x8x8\nconv c", **asked)  # type: ignore[arg-type]
+    assert caught.value.diagnostics[0].title == title
+
+
+@pytest.mark.parametrize("shape", [[3, 8, 8], (3, 8, 8), "3x8x8", Shape(3, (8, 8))])
+def test_a_shape_may_be_given_in_four_ways(shape: object) -> None:
+    network = specgen.compile(text="input 1x9x9\nconv 4", input=shape)  # type: ignore[arg-type]
+    assert network.input_shape == Shape(3, (8, 8))

@@ -11,8 +11,8 @@ from specgen.lint.flow import Checked, also
 from specgen.source import Source, Span
 
 #: No string can hold a `#`, so the first one of a line opens its comment.
-_OK = re.compile(r"#[^\S\n]*ok:[^\S\n]*(?P<codes>[A-Za-z0-9-]+(?:[^\S\n]*,[^\S\n]*[A-Za-z0-9-]+)*)?")
-_CODE = re.compile(r"[A-Za-z0-9-]+")
+_OK = re.compile(r"#[^\S\n]*ok:[^\S\n]*(?P<codes>[\w-]+(?:[^\S\n]*,[^\S\n]*[\w-]+)*)?")
+_CODE = re.compile(r"[\w-]+")
 
 
 @dataclass(frozen=True)
