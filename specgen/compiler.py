@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from specgen import shipped, syntax
 from specgen.diagnostics import Diagnostic, Label, SpecError, abridged, listed, nearest
-from specgen.elaborate import Elaborated, Request, elaborate
+from specgen.elaborate import Elaborated, elaborate
 from specgen.evaluation import why_no_shape
 from specgen.expressions import LONGEST_TUPLE, Evaluator, Wrong
 from specgen.family import check_variants
@@ -21,6 +21,7 @@ from specgen.names import class_name
 from specgen.parser import LONGEST_NAME, parse, parse_expression
 from specgen.shape import Shape
 from specgen.source import ReadError, Source, decode, printable, read_source
+from specgen.statements import Request
 from specgen.trace import Trace
 
 if TYPE_CHECKING:

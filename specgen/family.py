@@ -6,9 +6,10 @@ from dataclasses import replace
 
 from specgen import syntax
 from specgen.diagnostics import Diagnostic, Label, SpecError
-from specgen.elaborate import Request, elaborate_resolved
+from specgen.elaborate import elaborate_resolved
 from specgen.limits import Limits
 from specgen.source import Source
+from specgen.statements import Request
 
 
 def check_variants(source: Source, spec: syntax.Spec, request: Request, limits: Limits) -> list[Diagnostic]:

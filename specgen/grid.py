@@ -18,7 +18,7 @@ from typing import Any
 
 from specgen import compiler, syntax
 from specgen.diagnostics import Diagnostic, Label, SpecError, nearest
-from specgen.elaborate import Request, elaborate
+from specgen.elaborate import elaborate
 from specgen.expressions import Evaluator, Wrong
 from specgen.ir import Network
 from specgen.layers import registry
@@ -26,6 +26,7 @@ from specgen.limits import DEFAULT_LIMITS
 from specgen.names import class_name
 from specgen.parser import parse, parse_expression
 from specgen.source import Source, printable
+from specgen.statements import Request
 
 #: The most corners of a grid, unless the caller allows more.
 MOST_CORNERS = 1_000_000

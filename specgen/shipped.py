@@ -85,9 +85,10 @@ def _listed(*, input: list[int], settings: dict[str, Any], **rest: Any) -> Liste
 def _worked_out(file: str) -> list[dict[str, Any]]:
     """What the list says of a spec and its variants."""
     # What is stored needs none of these.
-    from specgen.elaborate import Request, elaborate
+    from specgen.elaborate import elaborate
     from specgen.limits import DEFAULT_LIMITS
     from specgen.names import class_name
+    from specgen.statements import Request
 
     source, spec = _parsed(file)
     found = []
