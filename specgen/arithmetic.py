@@ -11,6 +11,7 @@ import ast
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any, TypeAlias
 
 from specgen.functions import make_divisible
@@ -149,6 +150,21 @@ def plain(value: Any) -> Any:
     return value
 
 
+def standard(value: Any) -> Any:
+    """A number or a word of a class derived from Python's, or a whole number of NumPy's, as Python's own.
+
+    An `IntEnum` or an `np.float64` prints itself in another way, and would not be itself in source text.
+    Anything else is given back as it is.
+    """
+    if type(value) in _STANDARD:
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if isinstance(value, Integral):
+        return int(value)
+    return float(value) if isinstance(value, float) else value
+
+
 def expression_of(value: int | float) -> Expression:
     """The expression of a number: itself, where it was written as a literal."""
     return value.expression if isinstance(value, Traced) else value
@@ -181,6 +197,7 @@ def are_plain(values: Iterable[object]) -> bool:
 
 _NO_NAMES: frozenset[str] = frozenset()
 _NAMELESS = frozenset((int, float, bool, str, type(None)))
+_STANDARD = frozenset((*_NAMELESS, tuple, list, Int, Float))
 
 
 def opaque_names(value: object) -> frozenset[str]:

@@ -7,14 +7,16 @@ import re
 import warnings
 from collections.abc import Mapping
 from itertools import islice
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
-from specgen import shipped, syntax
+from specgen import arithmetic, shipped, syntax
 from specgen.diagnostics import Diagnostic, Label, SpecError, abridged, listed, nearest
 from specgen.elaborate import Elaborated, elaborate
 from specgen.evaluation import why_no_shape
 from specgen.expressions import LONGEST_TUPLE, Evaluator, Wrong
 from specgen.family import check_variants
+from specgen.given import need, shown
 from specgen.ir import Network
 from specgen.limits import DEFAULT_LIMITS, Limits
 from specgen.names import class_name
@@ -61,6 +63,7 @@ def compile(  # noqa: A001 (the field's word)
 
     Raises:
         SpecError: the spec is wrong; every mistake is in `.diagnostics`.
+        TypeError: an argument is of another type.
 
     Warns:
         SpecWarning: something is allowed and probably not meant.
@@ -103,6 +106,7 @@ def load(
 
     Raises:
         SpecError: the spec is wrong.
+        TypeError: an argument is of another type.
         ValueError: a device, a dtype, an `init` or an `optimize` that is not known.
         WeightsError: the weights cannot be read, or do not fit; all that differs is listed.
     """
@@ -190,6 +194,7 @@ def _elaborated(
     trace: Trace | None = None,
 ) -> tuple[Source, syntax.Spec, Request, Elaborated]:
     """The spec that is meant, what is asked of it, and what it comes to."""
+    need("variant", variant, (str, NoneType), "the name of a variant")
     found, spec, chosen = find(source, text, limits)
     chosen = chosen if variant is None else variant
     request = Request(
@@ -207,6 +212,9 @@ def find(
     """The spec that is meant, and the variant of it that its name stands for."""
     if (source is None) == (text is None):
         raise TypeError("give either a source or text=")
+    need("source", source, (str, os.PathLike, NoneType), "a path or a name")
+    need("text", text, (str, NoneType), "a string")
+    need("limits", limits, Limits, "a `specgen.Limits`")
     if text is not None:
         try:
             found = Source(decode(text.encode("utf-8", "surrogatepass")))
@@ -229,27 +237,21 @@ def find(
 
 def as_shape(value: str | tuple[int, ...] | list[int] | Shape) -> Shape:
     """A shape from outside: `"3x32x32"`, `(3, 32, 32)`. Raises `SpecError` for anything else."""
-    title = f"{_shown(value)} is not a shape"
+    title = f"{shown(value)} is not a shape"
     help_ = ("write channels and up to three spatial sizes: 3x224x224",)
     try:
         sizes = as_value(value) if isinstance(value, str) else value
     except SpecError:
         raise SpecError([Diagnostic("not-a-shape", title, help=help_)]) from None
-    sizes = sizes.sizes if isinstance(sizes, Shape) else sizes
-    sizes = tuple(sizes) if isinstance(sizes, (tuple, list)) else (sizes,)
+    if isinstance(sizes, Shape) and isinstance(sizes.spatial, (tuple, list)):
+        sizes = sizes.sizes
+    sizes = sizes if isinstance(sizes, (tuple, list)) else (sizes,)
+    sizes = tuple(map(arithmetic.standard, sizes))
     why, _ = why_no_shape(sizes)
     if why:
         raise SpecError([Diagnostic("not-a-shape", f"{title}: {why}", help=help_)])
-    return value if isinstance(value, Shape) else Shape.of_sizes(tuple(map(int, sizes)))
-
-
-def _shown(value: object) -> str:
-    """A value from outside as Python writes it, cut where it is long; its type where Python does not."""
-    try:
-        shown = repr(value)
-    except Exception:  # `repr` is the value's own, and Python's refuses very long numbers
-        return f"this {type(value).__name__}"
-    return shown if len(shown) <= 60 else f"{shown[:60]}…"
+    last = isinstance(value, Shape) and bool(value.channels_last)
+    return Shape.of_sizes(tuple(map(int, sizes)), last)
 
 
 def as_value(text: str) -> Any:
@@ -295,6 +297,7 @@ def check_settings(source: Source, spec: syntax.Spec, settings: Mapping[str, Any
 
 
 def _check_value(name: str, value: Any) -> Any:
+    value = arithmetic.plain(arithmetic.standard(value))
     match value:
         case bool() | int() | str():
             fine = not isinstance(value, str) or (value.isascii() and value.isidentifier())
@@ -309,7 +312,7 @@ def _check_value(name: str, value: Any) -> Any:
         case _:
             fine = False
     if not fine:
-        title = f"{_shown(value)} cannot be the value of `{name}`"
+        title = f"{shown(value)} cannot be the value of `{name}`"
         raise SpecError(
             [Diagnostic("wrong-value", title, help=("give a number, true or false, a tuple, or a word",))]
         )

@@ -14,12 +14,14 @@ from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
 from itertools import islice, product
 from math import prod
+from types import NoneType
 from typing import Any
 
 from specgen import compiler, syntax
 from specgen.diagnostics import Diagnostic, Label, SpecError, nearest
 from specgen.elaborate import elaborate
 from specgen.expressions import Evaluator, Wrong
+from specgen.given import need, shown, wrong
 from specgen.ir import Network
 from specgen.layers import registry
 from specgen.limits import DEFAULT_LIMITS
@@ -120,11 +122,17 @@ def sweep(
     Raises:
         SpecError: the spec is not written in the language, or has no such param, or the condition is
             wrong.
+        TypeError: an argument is of another type.
         ValueError: the grid is larger than `most`, or an option is unknown.
     """
     from specgen.views import summary
 
-    values = {name: tuple(several) for name, several in grid.items()}
+    values = _values(grid)
+    need("where", where, (str, NoneType), "a condition as a string")
+    need("executor", executor, (Executor, NoneType), "an `Executor` of `concurrent.futures`")
+    need("most", most, int, "an `int`")
+    if progress is not None and not callable(progress):
+        raise wrong("progress", progress, "a function of one number")
     count = prod(map(len, values.values()))
     if count > most:
         raise ValueError(f"the sweep has {count:,} corners, and at most {most:,} are allowed")
@@ -141,6 +149,19 @@ def sweep(
 
 
 _SPECIAL = ("input", "variant")
+
+
+def _values(grid: Mapping[str, Iterable[Any]]) -> dict[str, tuple[Any, ...]]:
+    """The grid's values by name; a single one, or a word, is not taken for several."""
+    need("grid", grid, Mapping, "a dict of values by the names of params")
+    for name, several in grid.items():
+        need("grid", name, str, "a dict whose keys are strings")
+        if isinstance(several, (str, bytes)) or not isinstance(several, Iterable):
+            raise TypeError(f"`grid` has to have a list of values for `{name}`, not {shown(several)}")
+    values = {name: tuple(several) for name, several in grid.items()}
+    for variant in values.get("variant", ()):
+        need("variant", variant, (str, NoneType), "the name of a variant")
+    return values
 
 
 def _results(

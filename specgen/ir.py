@@ -7,19 +7,21 @@ and has to agree.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from math import prod
+from types import NoneType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeAlias
 
+from specgen.given import need, shown
 from specgen.joins import JoinKind
 from specgen.layers.base import Call
+from specgen.limits import DEFAULT_LIMITS, Limits
 from specgen.shape import Shape
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
 
     import torch
     from pydantic import ConfigDict
@@ -201,8 +203,11 @@ class Network(_Frozen):
         """
         from specgen.json_form import NETWORK, refusing
 
+        need("context", context, (Mapping, NoneType), "a dict")
+        limits = (context or {}).get("limits", DEFAULT_LIMITS)
+        need("limits", limits, Limits, "a `specgen.Limits`")
         with refusing("the JSON is not that of a network"):
-            return NETWORK.validate_json(text, context=dict(context or {}))
+            return NETWORK.validate_json(text, context={"limits": limits})
 
     @classmethod
     def model_json_schema(cls) -> dict[str, Any]:
@@ -212,9 +217,12 @@ class Network(_Frozen):
         return NETWORK.json_schema()
 
     def model_dump_json(self, *, indent: int | None = None) -> str:
-        """The network as JSON, for `model_validate_json`."""
+        """The network as JSON, for `model_validate_json`; `indent` spaces a level, or all in one line."""
         from specgen.json_form import NETWORK
 
+        need("indent", indent, (int, NoneType), "an `int`")
+        if indent is not None and not 0 <= indent <= _WIDEST_INDENT:
+            raise ValueError(f"`indent` has to be from 0 to {_WIDEST_INDENT}, not {shown(indent)}")
         return NETWORK.dump_json(self, indent=indent).decode()
 
     def model_dump(self) -> dict[str, Any]:
@@ -287,11 +295,15 @@ class Network(_Frozen):
     def fold_weights(self, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """A state dict of this network as the one `for_inference` takes it, each batch norm folded.
 
-        Raises `WeightsError` where something is missing that is to be folded.
+        Raises `WeightsError` where something is missing that is to be folded, or is not this network's.
         """
         from specgen.backends.folded import fold_weights
+        from specgen.backends.torch import build
+        from specgen.backends.weights import refuse_odd
         from specgen.folding import for_inference
 
+        need("state", state, Mapping, "a state dict")
+        refuse_odd(state, build(self, device="meta").state_dict())
         return fold_weights(for_inference(self), state)
 
     def emit(self, *, optimize: str | None = None) -> str:
@@ -351,7 +363,12 @@ class Network(_Frozen):
         return f"<Network {self}>"
 
 
+#: Pydantic makes room for as many spaces as it is asked for.
+_WIDEST_INDENT = 100
+
+
 def _check_optimize(optimize: str | None) -> None:
+    need("optimize", optimize, (str, NoneType), "'inference'")
     if optimize not in (None, "inference"):
         raise ValueError(f"{optimize!r} is nothing to optimize for: only `inference` is")
 

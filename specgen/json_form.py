@@ -49,7 +49,7 @@ def _shape_to_json(shape: Shape) -> dict[str, Any]:
 
 def _shape_from_json(value: Any) -> Shape:
     if isinstance(value, Shape):
-        return value
+        value = {"channels": value.channels, "spatial": value.spatial, "channels_last": value.channels_last}
     if not isinstance(value, dict) or not value.keys() <= {"channels", "spatial", "channels_last", "written"}:
         raise ValueError("a shape has channels, spatial and channels_last")
     channels: Any = value.get("channels")
@@ -163,6 +163,7 @@ LayerField = Annotated[
 
 def _value(value: Any) -> Any:
     """What a name in a spec can stand for: a number, a boolean, a word, or a tuple of them."""
+    value = arithmetic.standard(value)
     match value:
         case bool():
             return value

@@ -363,7 +363,7 @@ def test_a_value_that_has_none_is_pointed_at(tiny: Path, capsys: pytest.CaptureF
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
 def test_a_device_that_is_not_there(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["build", str(tiny), "--device", "cuda"]) == 2
-    assert capsys.readouterr().err.startswith("error: PyTorch could not build or run it here: ")
+    assert capsys.readouterr().err.startswith("error: PyTorch cannot use the device 'cuda' here: ")
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import inspect
+import pickle
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
+from enum import IntEnum, StrEnum
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -17,6 +20,7 @@ from torch import nn
 import specgen
 from specgen import Call, Layer, Refusal, Shape, SpecError, register_layer
 from specgen.cli import main
+from specgen.compiler import check
 from specgen.layers import Choice, Whole
 from specgen.layers.registry import unregister_layer
 
@@ -250,7 +254,9 @@ def test_a_network_made_by_hand_passes_the_same_gate() -> None:
     parts = {one.name: getattr(network, one.name) for one in fields(network)}
     assert specgen.Network(**parts) == network
     wrong = replace(network.root, output=Shape(10))
-    for changed in ({"root": wrong}, {"name": "a b"}, {"name": 3}, {"colour": 1}, {"root": "vgg"}):
+    odd = [replace(network.root, input=Shape(3, sizes)) for sizes in (5, ("a",))]  # type: ignore[arg-type]
+    roots = [{"root": root} for root in (*odd, wrong, "vgg")]
+    for changed in (*roots, {"name": "a b"}, {"name": 3}, {"colour": 1}):
         with pytest.raises(specgen.NetworkError, match="these parts are no network"):
             specgen.Network(**{**parts, **changed})
     with pytest.raises(ValueError, match="root"):
@@ -271,6 +277,10 @@ class Unspeakable:
         ({"c": "x" * 500}, f"'{'x' * 59}… cannot be the value of `c`"),
         ({"input": 10**5000}, "this int is not a shape: a size is 1 or more, and less than 2^31"),
         ({"input": (10**5000, 3)}, "this tuple is not a shape: a size is 1 or more, and less than 2^31"),
+        (
+            {"input": Shape(3, 5)},
+            "Shape(channels=3, spatial=5, channels_last=False) is not a shape: a shape is whole numbers",
+        ),  # type: ignore[arg-type]
         ({"input": Unspeakable()}, "this Unspeakable is not a shape: a shape is whole numbers"),
         (
             {"input": Shape(-3)},
@@ -290,7 +300,165 @@ def test_values_of_a_program_that_are_none(asked: dict[str, object], title: str)
     assert caught.value.diagnostics[0].title == title
 
 
-@pytest.mark.parametrize("shape", [[3, 8, 8], (3, 8, 8), "3x8x8", Shape(3, (8, 8))])
+class Colour(IntEnum):
+    RED = 6
+
+
+class Word(StrEnum):
+    GELU = "gelu"
+
+
+def test_values_of_other_classes_are_pythons_own_in_what_is_emitted() -> None:
+    text = (
+        "input 3x8x8\nparam c = 4\nparam f = relu\nparam p = 0.5\nparam k = (3, 3)\nconv c k=k act=f drop=p"
+    )
+    odd = {"c": Colour.RED, "f": Word.GELU, "p": np.float64(0.25), "k": (np.int64(1), np.int64(3))}
+    plain = {"c": 6, "f": "gelu", "p": 0.25, "k": (1, 3)}
+    network = specgen.compile(text=text, **odd)  # type: ignore[arg-type]
+    assert repr(network.settings) == repr(plain)
+    assert network.emit() == specgen.compile(text=text, **plain).emit()  # type: ignore[arg-type]
+    layer = type(network.root.steps[0].layer)  # type: ignore[union-attr]
+    assert repr(layer(out_channels=Colour.RED, padding_mode="zeros")) == repr(layer(out_channels=6))
+
+
+def test_a_shape_from_another_network_brings_no_names_along() -> None:
+    other = specgen.compile(text="input 3x8x8\nparam c = 4\nconv c")
+    network = specgen.compile(text="input 3x8x8\nconv 8\nconv 4 g=4", input=other.output_shape)
+    assert "c," not in network.emit() and "nn.Conv2d(4, 8," in network.emit()
+
+
+TINY_NETWORK = specgen.compile(text=TINY)
+
+
+@pytest.mark.parametrize(
+    ("call", "title"),
+    [
+        (lambda: specgen.compile(text=5), "`text` has to be a string, not 5"),
+        (lambda: specgen.compile(text=b"conv 4"), "`text` has to be a string, not b'conv 4'"),
+        (lambda: specgen.compile(text=True), "`text` has to be a string, not True"),
+        (lambda: specgen.compile(text=Unspeakable()), "`text` has to be a string, not this Unspeakable"),
+        (lambda: specgen.compile(5), "`source` has to be a path or a name, not 5"),
+        (lambda: specgen.load(b"x" * 99), f"`source` has to be a path or a name, not b'{'x' * 58}…"),
+        (lambda: specgen.compile("vgg11", variant=5), "`variant` has to be the name of a variant, not 5"),
+        (lambda: specgen.load("vgg11", limits=None), "`limits` has to be a `specgen.Limits`, not None"),
+        (lambda: check(5), "`source` has to be a path or a name, not 5"),
+        (lambda: specgen.load(text=TINY, device=5), "`device` has to be the name of a device, not 5"),
+        (
+            lambda: specgen.load(text=TINY, dtype=float),
+            "`dtype` has to be the name of a type, not <class 'float'>",
+        ),
+        (
+            lambda: specgen.load(text=TINY, init=[]),
+            "`init` has to be the name of a way to draw the weights, not []",
+        ),
+        (lambda: specgen.load(text=TINY, optimize=True), "`optimize` has to be 'inference', not True"),
+        (lambda: specgen.load(text=TINY, weights=5), "`weights` has to be a path or a state dict, not 5"),
+        (lambda: specgen.format_text(b""), "`text` has to be a string, not b''"),
+        (lambda: specgen.format_text("", limits=3), "`limits` has to be a `specgen.Limits`, not 3"),
+        (lambda: specgen.diff(5, "vgg11"), "`old` has to be a network, a path or a name, not 5"),
+        (lambda: specgen.diff("vgg11", None), "`new` has to be a network, a path or a name, not None"),
+        (
+            lambda: specgen.sweep("vgg11", 5),
+            "`grid` has to be a dict of values by the names of params, not 5",
+        ),
+        (lambda: specgen.sweep("vgg11", {5: [1]}), "`grid` has to be a dict whose keys are strings, not 5"),
+        (
+            lambda: specgen.sweep("vgg11", {"variant": "vgg11_bn"}),
+            "`grid` has to have a list of values for `variant`, not 'vgg11_bn'",
+        ),
+        (
+            lambda: specgen.sweep("vgg11", {"variant": [None, 5]}),
+            "`variant` has to be the name of a variant, not 5",
+        ),
+        (lambda: specgen.sweep("vgg11", {}, where=5), "`where` has to be a condition as a string, not 5"),
+        (lambda: specgen.sweep("vgg11", {}, most=1.5), "`most` has to be an `int`, not 1.5"),
+        (
+            lambda: specgen.sweep("vgg11", {}, executor=5),
+            "`executor` has to be an `Executor` of `concurrent.futures`, not 5",
+        ),
+        (
+            lambda: specgen.sweep("vgg11", {}, progress=5),
+            "`progress` has to be a function of one number, not 5",
+        ),
+        (lambda: specgen.sweep("vgg11", {}, batch=True), "`batch` has to be an `int`, not True"),
+        (lambda: TINY_NETWORK.summary(depth="x"), "`depth` has to be an `int`, not 'x'"),
+        (lambda: TINY_NETWORK.summary(dtype=5), "`dtype` has to be the name of a type, not 5"),
+        (lambda: TINY_NETWORK.summary(optimizer=5), "`optimizer` has to be the name of an optimizer, not 5"),
+        (lambda: TINY_NETWORK.summary(columns=5), "`columns` has to be a list of names, not 5"),
+        (lambda: TINY_NETWORK.summary(columns=["name", 5]), "`columns` has to be a list of names, not 5"),
+        (
+            lambda: TINY_NETWORK.summary(fits=1.5),
+            "`fits` has to be an amount of memory such as '24GiB', or an `int`, not 1.5",
+        ),
+        (lambda: TINY_NETWORK.fold_weights(5), "`state` has to be a state dict, not 5"),
+        (lambda: TINY_NETWORK.model_dump_json(indent="x"), "`indent` has to be an `int`, not 'x'"),
+        (lambda: specgen.Network.model_validate_json("{}", context=5), "`context` has to be a dict, not 5"),
+        (
+            lambda: specgen.Network.model_validate_json("{}", context={"limits": 5}),
+            "`limits` has to be a `specgen.Limits`, not 5",
+        ),
+        (lambda: specgen.Limits(layers="x"), "`layers` has to be an `int`, not 'x'"),
+        (lambda: specgen.Limits(depth=True), "`depth` has to be an `int`, not True"),
+        (lambda: register_layer(5), "`layer` has to be a subclass of `specgen.Layer`, not 5"),
+        (lambda: register_layer(int), "`layer` has to be a subclass of `specgen.Layer`, not <class 'int'>"),
+    ],
+)
+def test_an_argument_of_another_type_is_named(call: Callable[[], object], title: str) -> None:
+    with pytest.raises(TypeError) as caught:
+        call()
+    assert str(caught.value) == title
+
+
+@pytest.mark.parametrize(
+    ("call", "title"),
+    [
+        (lambda: specgen.Limits(layers=-1), "`layers` has to be 0 or more, not -1"),
+        (lambda: TINY_NETWORK.model_dump_json(indent=-1), "`indent` has to be from 0 to 100, not -1"),
+        (
+            lambda: TINY_NETWORK.model_dump_json(indent=10**12),
+            "`indent` has to be from 0 to 100, not 1000000000000",
+        ),
+    ],
+)
+def test_a_number_beyond_what_there_can_be_is_named(call: Callable[[], object], title: str) -> None:
+    with pytest.raises(ValueError) as caught:
+        call()
+    assert str(caught.value) == title
+
+
+@pytest.mark.parametrize("words", [{}, {"word": 5}, {"word": "one", "other_words": "ab"}])
+def test_the_words_of_a_layer_are_strings(words: dict[str, object]) -> None:
+    layer = type("Odd", (Layer,), {"call": lambda self, x: Call("Identity"), **words})
+    with pytest.raises(TypeError, match="word"):
+        register_layer(layer)
+
+
+def test_weights_that_are_folded_by_hand_are_checked() -> None:
+    network = specgen.compile(text="input 3x8x8\nconv 4 bn")
+    state = network.build().state_dict()
+    assert network.fold_weights(state).keys() == network.for_inference().build().state_dict().keys()
+    key = next(iter(state))
+    for odd, code in ((5, "not-weights"), (torch.zeros(2), "shapes-differ")):
+        with pytest.raises(specgen.WeightsError) as caught:
+            network.fold_weights({**state, key: odd})  # type: ignore[dict-item]
+        assert caught.value.diagnostics[0].code == code
+    with pytest.raises(specgen.WeightsError, match="not in the network: `5`"):
+        network.fold_weights({**state, 5: torch.zeros(1)})  # type: ignore[dict-item]
+
+
+def test_errors_survive_a_copy() -> None:
+    """An executor in other processes sends them back so."""
+    with pytest.raises(SpecError) as raised:
+        specgen.compile(text="input 3x8x8\nconv x")
+    with pytest.raises(ValueError) as wrong:
+        type(TINY_NETWORK.root.steps[0].layer)()  # type: ignore[union-attr]
+    refusal = Refusal("does-not-fold", "pieces must divide", "3", at="pieces", advice="take 2")
+    for one in (raised.value, wrong.value, refusal):
+        again = pickle.loads(pickle.dumps(one))
+        assert (str(again), vars(again)) == (str(one), vars(one)) and str(again)
+
+
+@pytest.mark.parametrize("shape", [[3, 8, 8], (3, 8, 8), "3x8x8", Shape(3, (8, 8)), Shape(3, [8, 8])])
 def test_a_shape_may_be_given_in_four_ways(shape: object) -> None:
     network = specgen.compile(text="input 1x9x9\nconv 4", input=shape)  # type: ignore[arg-type]
     assert network.input_shape == Shape(3, (8, 8))

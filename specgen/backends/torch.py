@@ -17,7 +17,9 @@ from specgen.backends.fills import Deferred, Fill, fill_exactly, fill_fast
 from specgen.backends.folded import fold_weights
 from specgen.backends.weights import has_keys, read_weights
 from specgen.folding import for_inference
+from specgen.given import need
 from specgen.ir import Block, Child, Member, Network, Parallel, Sequence, Step, walk
+from specgen.source import printable
 
 
 def build(
@@ -35,6 +37,7 @@ def build(
     """
     place = torch.device("cpu") if device is None else as_device(device)
     kind = None if dtype is None else as_dtype(dtype)
+    need("init", init, str, "the name of a way to draw the weights")
     if init not in INITS:
         raise ValueError(f"{init!r} is no way to draw the weights: use one of {', '.join(INITS)}")
     maker = Maker(place if weights is None else torch.device("meta"), place)
@@ -83,16 +86,24 @@ INITS: Mapping[str, Callable[[Iterable[Fill]], None]] = {"torch": fill_exactly, 
 
 def as_device(device: str | torch.device) -> torch.device:
     """A device by its name: `cpu`, `cuda:0`, `meta`."""
+    need("device", device, (str, torch.device), "the name of a device")
     try:
-        return torch.device(device)
+        place = torch.device(device)
     except RuntimeError:
         raise ValueError(f"PyTorch knows no device {str(device)!r}") from None
+    try:
+        torch.empty(0, device=place)
+    except (RuntimeError, AssertionError, ImportError) as error:  # the last two: built without it
+        why = printable(str(error).strip().partition("\n")[0].partition(". ")[0])
+        raise ValueError(f"PyTorch cannot use the device {str(device)!r} here: {why}") from None
+    return place
 
 
 def as_dtype(dtype: str | torch.dtype) -> torch.dtype:
     """A floating-point type by its name: `float32`, `bfloat16`."""
     if isinstance(dtype, torch.dtype):
         return dtype
+    need("dtype", dtype, str, "the name of a type")
     known = {
         str(kind).removeprefix("torch."): kind
         for kind in (torch.float32, torch.float64, torch.float16, torch.bfloat16)

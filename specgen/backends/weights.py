@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from specgen import resources
 from specgen.diagnostics import Diagnostic, WeightsError, abridged
+from specgen.given import need
 from specgen.shape import times
 from specgen.source import ReadError, lasting_name, open_regular, reason
 
@@ -34,7 +35,7 @@ def read_weights(
     `name` is the network's. Where that is a shipped one whose keys are not torchvision's, the keys of
     torchvision's checkpoint are understood too. As in PyTorch, `num_batches_tracked` may be missing.
     """
-    state = dict(weights if isinstance(weights, Mapping) else _read(weights))
+    state = dict(_table(weights))
     wanted = model.state_dict()
     plain = all(isinstance(key, str) and not _odd(tensor) for key, tensor in state.items())
     if plain and not wanted.keys() <= state.keys():
@@ -59,9 +60,24 @@ def has_keys(weights: str | os.PathLike[str] | Mapping[str, Tensor], wanted: Ite
 
     Raises `WeightsError` for a file that holds none.
     """
-    state = weights if isinstance(weights, Mapping) else _read(weights)
+    state = _table(weights)
     ours, theirs = ({key for key in keys if not str(key).endswith(_COUNT)} for keys in (wanted, state))
     return ours == theirs
+
+
+def _table(weights: str | os.PathLike[str] | Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """The tensors by name, read from a file unless they are given as they are."""
+    need("weights", weights, (str, os.PathLike, Mapping), "a path or a state dict")
+    return weights if isinstance(weights, Mapping) else _read(weights)
+
+
+def refuse_odd(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
+    """Raise `WeightsError` for what is no tensor, or has another shape than is wanted; any keys will do."""
+    foreign = [_shown(key) for key in state if not isinstance(key, str)]
+    problems = [keys_differ([], foreign)] if foreign else []
+    problems += [problem for problem in _misfits(state, wanted) if problem.code != "keys-differ"]
+    if problems:
+        raise WeightsError(problems)
 
 
 def _misfits(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> list[Diagnostic]:
@@ -301,7 +317,7 @@ def _start_of_directory(end: bytes, size: int) -> int | None:
 def _odd(tensor: object) -> str:
     """Why something is no plain tensor of values; empty where it is one."""
     if not isinstance(tensor, Tensor):
-        return f"a {type(tensor).__name__} and no tensor"
+        return f"of the type `{type(tensor).__name__}`, and no tensor"
     if tensor.is_meta:
         return "a tensor without values"
     if tensor.is_quantized or tensor.is_complex() or tensor.layout is not torch.strided:

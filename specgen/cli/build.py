@@ -97,7 +97,7 @@ def build(
         raise refused(error, as_json, USAGE) from None
     except ValueError as error:
         raise Stop(USAGE, f"error: {error}") from None
-    except (RuntimeError, MemoryError, AssertionError) as error:  # the last where a device is not there
+    except (RuntimeError, MemoryError) as error:
         first = printable(str(error).strip().split("\n")[0])
         raise Stop(USAGE, f"error: PyTorch could not build or run it here: {first}") from None
     except Exception as error:

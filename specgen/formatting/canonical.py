@@ -8,6 +8,7 @@ from specgen.diagnostics import Diagnostic, SpecError
 from specgen.formatting.columns import render
 from specgen.formatting.layout import Layout
 from specgen.formatting.tree import Word, read, words
+from specgen.given import need
 from specgen.layers import registry
 from specgen.limits import DEFAULT_LIMITS, Limits
 from specgen.parser import parse
@@ -22,7 +23,10 @@ def format_text(text: str, *, limits: Limits = DEFAULT_LIMITS) -> str:
 
     Raises:
         SpecError: a syntax error, or a limit that the spec is beyond.
+        TypeError: an argument is of another type.
     """
+    need("text", text, str, "a string")
+    need("limits", limits, Limits, "a `specgen.Limits`")
     return format_source(Source(text.removeprefix("\ufeff").replace("\r\n", "\n")), limits)
 
 

@@ -85,7 +85,7 @@ class Refusal(Exception):  # noqa: N818 (what a shape rule says, not a failure o
         advice: str = "",
         channels: Iterable[int] = (),
     ) -> None:
-        super().__init__(title)
+        super().__init__(code, title)  # what a copy is made with
         self.code = code
         self.title = title
         self.label = label
@@ -93,6 +93,9 @@ class Refusal(Exception):  # noqa: N818 (what a shape rule says, not a failure o
         self.remedies = tuple(remedies)
         self.advice = advice
         self.channels = tuple(channels)
+
+    def __str__(self) -> str:
+        return self.title
 
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)

@@ -63,8 +63,12 @@ class WrongOptions(ValueError):  # noqa: N818 (what is wrong with a value, as Py
     """Options that a kind of layer does not have or does not accept, all of them."""
 
     def __init__(self, word: str, faults: tuple[Fault, ...]) -> None:
-        super().__init__(f"`{word}`: {'; '.join(map(str, faults))}")
+        super().__init__(word, faults)
+        self.word = word
         self.faults = faults
+
+    def __str__(self) -> str:
+        return f"`{self.word}`: {'; '.join(map(str, self.faults))}"
 
 
 def options_of(layer: type) -> dict[str, Option]:
@@ -97,6 +101,7 @@ def must_be(wanted: str, value: Any) -> str:
 
 def whole(value: Any) -> int:
     """A whole number; a computed `128.0` is one. Raises `ValueError` for anything else."""
+    value = arithmetic.standard(value)
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError
     if isinstance(value, float):
@@ -140,6 +145,7 @@ class Real(OptionType):
     open_low: bool = False
 
     def check(self, value: Any) -> float:
+        value = arithmetic.standard(value)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise ValueError
         if self.low is not None and (value < self.low or (self.open_low and value == self.low)):
@@ -222,9 +228,9 @@ class Choice(OptionType):
         self.words = words
 
     def check(self, value: Any) -> str:
-        if value not in self.words or not isinstance(value, str):
+        if not isinstance(value, str) or value not in self.words:
             raise ValueError
-        return value
+        return str(arithmetic.standard(value))
 
     def describe(self) -> str:
         return f"{'one of ' if len(self.words) > 1 else ''}{', '.join(self.words)}"

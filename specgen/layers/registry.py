@@ -8,6 +8,7 @@ from functools import cache, wraps
 from threading import Lock
 from typing import Any, TypeVar, TypeVarTuple
 
+from specgen.given import need, wrong
 from specgen.layers.base import Layer
 from specgen.layers.fields import words_of
 
@@ -30,13 +31,19 @@ _CHANGING = Lock()
 def register_layer(layer: type[L]) -> type[L]:
     """Make a layer known under its words. Use it as a decorator on a subclass of `Layer`.
 
-    Raises `ValueError` if a word is taken by another layer or is not a name, and `TypeError` for a layer
-    without a constructor call.
+    Raises `ValueError` if a word is taken by another layer or is not a name, and `TypeError` for what is no
+    subclass, and for a layer without a constructor call or a word.
     """
+    if not (isinstance(layer, type) and issubclass(layer, Layer)):
+        raise wrong("layer", layer, "a subclass of `specgen.Layer`")
     if missing := sorted(layer.__abstractmethods__):
         raise TypeError(f"{layer.__name__} has no method {', '.join(missing)}")
+    if not hasattr(layer, "word"):
+        raise TypeError(f"{layer.__name__} has no `word` that names it in a spec")
+    need("other_words", layer.other_words, (tuple, list), "a tuple of strings")
     words = (layer.word, *layer.other_words)
     for word in words:
+        need("word", word, str, "a string")
         if not (word.isascii() and word.isidentifier()):
             raise ValueError(f"{word!r} cannot be written in a spec: use letters, digits and _")
     with _CHANGING:

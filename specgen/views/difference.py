@@ -11,6 +11,7 @@ from typing import Any
 
 from specgen import options
 from specgen.comparison import Change, Comparison, Figures, Weights, compare
+from specgen.given import need
 from specgen.ir import Network
 from specgen.shape import times
 from specgen.source import printable
@@ -124,9 +125,12 @@ def diff(old: Network | str | os.PathLike[str], new: Network | str | os.PathLike
 
     Raises:
         SpecError: one of the specs is wrong.
+        TypeError: an argument is neither a network nor a path or a name.
     """
     from specgen.compiler import compile  # noqa: A004 (specgen's)
 
+    for argument, one in (("old", old), ("new", new)):
+        need(argument, one, (Network, str, os.PathLike), "a network, a path or a name")
     networks = [one if isinstance(one, Network) else compile(one) for one in (old, new)]
     titles = [
         network.name if isinstance(one, Network) else os.fspath(one)

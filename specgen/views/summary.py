@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from types import NoneType
 
 from specgen.diagnostics import nearest
+from specgen.given import need
 from specgen.ir import Network
 from specgen.views import table
 from specgen.views.memory import DTYPES, OPTIMIZERS, Memory, Optimizer, memory
@@ -47,7 +49,12 @@ def options(
     optimizer: str = "adam",
     fits: str | int | None = None,
 ) -> Options:
-    """The options as values; raises `ValueError` for what cannot be, with what can."""
+    """The options as values; raises `ValueError`, or `TypeError`, for what cannot be, with what can."""
+    need("depth", depth, (int, NoneType), "an `int`")
+    need("batch", batch, int, "an `int`")
+    need("dtype", dtype, str, "the name of a type")
+    need("optimizer", optimizer, str, "the name of an optimizer")
+    need("fits", fits, (str, int, NoneType), "an amount of memory such as '24GiB', or an `int`")
     if depth is not None and depth < 1:
         raise ValueError(f"the depth is 1 or more, not {depth}")
     if not 1 <= batch <= _LARGEST_BATCH:
@@ -66,7 +73,10 @@ _LARGEST_BATCH = 2**31 - 1
 
 
 def _names(given: str | Iterable[str]) -> tuple[str, ...]:
+    need("columns", given, Iterable, "a list of names")
     words = given.split(",") if isinstance(given, str) else list(given)
+    for word in words:
+        need("columns", word, str, "a list of names")
     names = tuple(_one_of(word.strip(), COLUMNS, "column") for word in words if word.strip())
     if not names:
         raise ValueError(f"no column is asked for; there are {', '.join(COLUMNS)}")
