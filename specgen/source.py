@@ -154,15 +154,7 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
     """`write_text` for bytes."""
-    if not os.fspath(path):
-        raise OSError("the name of the file is empty")
-    if os.path.basename(path) in ("", os.curdir):  # `realpath` would make a file of `folder/`
-        raise OSError("it is a directory")
-    try:
-        target = os.path.realpath(path)
-        mode = _mode_of(target)
-    except ValueError:
-        raise OSError("no file has such a name") from None
+    target, mode = target_of(path)
     temporary = os.path.join(os.path.dirname(target), f".specgen-{os.urandom(8).hex()}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     # A new file gets what the umask leaves of this mode.
@@ -180,7 +172,28 @@ def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
         raise
 
 
-def _mode_of(path: str) -> int | None:
+def target_of(path: str | os.PathLike[str]) -> tuple[str, int | None]:
+    """The file that `write_bytes` would make or replace, and the mode of one that is there.
+
+    Raises `OSError` where that cannot be: asked before long work, it saves that.
+    """
+    if not os.fspath(path):
+        raise OSError("the name of the file is empty")
+    if os.path.basename(path) in ("", os.curdir):  # `realpath` would make a file of `folder/`
+        raise OSError("it is a directory")
+    try:
+        _mode_of(path)  # the pipe that `/dev/stdout` may be has no other name
+        target = os.path.realpath(path)
+        mode = _mode_of(target)
+    except ValueError:
+        raise OSError("no file has such a name") from None
+    folder = os.path.dirname(target)
+    if not os.path.isdir(folder):
+        raise OSError(f"there is no folder `{printable(folder)}`")
+    return target, mode
+
+
+def _mode_of(path: str | os.PathLike[str]) -> int | None:
     """The mode of a file that may be written over; `None` where there is none."""
     try:
         found = os.stat(path).st_mode

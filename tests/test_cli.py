@@ -248,6 +248,22 @@ def test_emit_follows_a_link_and_keeps_the_mode(tiny: Path) -> None:
     assert target.stat().st_mode & 0o777 == 0o640
 
 
+def test_emit_writes_the_file_and_prints_json_too(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tiny.with_suffix(".py")
+    assert main(["emit", str(tiny), "--json", "--out", str(out)]) == 0
+    assert json.loads(capsys.readouterr().out)["source"] == out.read_text()
+
+
+def test_weights_are_not_passed_through_pipes(
+    tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tiny.parent)
+    for option in ("--save", "--weights"):
+        assert main(["build", str(tiny), option, "-"]) == 2
+        assert capsys.readouterr().err.startswith(f"error: {option} needs a file")
+    assert not Path("-").exists()
+
+
 def test_a_wrong_spec_leaves_the_old_file(tiny: Path) -> None:
     out = tiny.with_name("net.py")
     out.write_text("mine\n")
@@ -350,7 +366,7 @@ def test_what_is_given_empty_is_not_left_out(tiny: Path, capsys: pytest.CaptureF
     assert main(["check", str(tiny), "--variant", ""]) == 1
     assert capsys.readouterr().err.startswith("error[unknown-variant]: the spec has no variant ``\n")
     assert main(["emit", str(tiny), "--out", ""]) == 2
-    assert capsys.readouterr().err == "error: cannot write : the name of the file is empty\n"
+    assert capsys.readouterr().err == "error: cannot write ``: the name of the file is empty\n"
     with pytest.raises(specgen.SpecError, match="has no variant ``"):
         specgen.load("vgg11", variant="")
 
@@ -453,5 +469,5 @@ def test_closed_standard_output_is_said(tiny: Path) -> None:
 def test_weights_without_values_are_not_saved(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     saved = tmp_path / "w.safetensors"
     assert main(["build", "tiny28", "--device", "meta", "--save", str(saved)]) == 2
-    assert capsys.readouterr().err == f"error: cannot write {saved}: weights on meta have no values\n"
+    assert capsys.readouterr().err == f"error: cannot write `{saved}`: weights on meta have no values\n"
     assert not saved.exists()

@@ -206,6 +206,14 @@ def test_a_file_is_written(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert capsys.readouterr().out == "formatted: careless.spec\n"
 
 
+def test_what_could_not_be_written_is_not_counted(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("specgen.source.os.access", lambda path, mode: False)
+    assert main(["fmt", "careless.spec"]) == 2
+    assert capsys.readouterr() == ("", "error: cannot write `careless.spec`: the file is read-only\n")
+
+
 def test_a_formatted_file_is_not_touched(folder: Path) -> None:
     before = os.stat("deeper/fine.spec")
     assert main(["fmt", "deeper"]) == 0
@@ -248,7 +256,7 @@ def test_diff_shows_line_ends_and_escapes(folder: Path, capsys: pytest.CaptureFi
 def test_every_file_is_reported(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["fmt", "nowhere.spec", "wrong.spec", "careless.spec"]) == 2
     captured = capsys.readouterr()
-    assert "cannot read nowhere.spec: no such file" in captured.err and "error[syntax]" in captured.err
+    assert "cannot read `nowhere.spec`: no such file" in captured.err and "error[syntax]" in captured.err
     assert Path("careless.spec").read_text() == FORMATTED_TEXT
 
 

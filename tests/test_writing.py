@@ -92,7 +92,7 @@ sys.exit([main(["emit", "vgg11", "--out", out]), main(["build", "tiny28", "--sav
 """
     done = run(program, str(target))
     assert done.returncode == 0, done.stderr
-    assert done.stderr == f"error: cannot write {target}: file too large\n" * 2
+    assert done.stderr == f"error: cannot write `{target}`: file too large\n" * 2
     assert target.read_bytes() == OLD and list(target.parent.iterdir()) == [target]
 
 
@@ -118,7 +118,7 @@ def test_a_disk_that_fills_up_leaves_the_old_file(
     assert caught.value.errno == errno.ENOSPC
     (small_disk / "filler").write_bytes(bytes(56 * 1024))
     assert main(["emit", "densenet121", "--out", str(out)]) == 2
-    assert capsys.readouterr().err == f"error: cannot write {out}: no space left on device\n"
+    assert capsys.readouterr().err == f"error: cannot write `{out}`: no space left on device\n"
     assert out.read_bytes() == OLD
     assert sorted(path.name for path in small_disk.iterdir()) == ["filler", "net.py"]
 
@@ -160,7 +160,7 @@ def test_a_symbolic_link_that_leads_to_no_file(
     link = tmp_path / "itself"
     link.symlink_to(leads_to)
     assert main(["emit", "tiny28", "--out", str(link)]) == 2
-    assert capsys.readouterr().err.startswith(f"error: cannot write {link}: ")
+    assert capsys.readouterr().err.startswith(f"error: cannot write `{link}`: ")
     assert list(tmp_path.iterdir()) == [link] and os.readlink(link) == leads_to
 
 
@@ -169,6 +169,34 @@ def test_a_name_that_is_no_files(name: str, tmp_path: Path) -> None:
     with pytest.raises(OSError, match=r"it is a directory|no file has such a name"):
         write_bytes(f"{tmp_path}/{name}", NEW)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("", "the name of the file is empty"),
+        (".", "it is a directory"),
+        ("nowhere/file", "there is no folder `{}/nowhere`"),
+        ("fifo", "not a regular file"),
+        ("pipe", "not a regular file"),
+    ],
+)
+@pytest.mark.parametrize("command", [["emit", "tiny28", "--out"], ["build", "tiny28", "--save"]])
+def test_where_nothing_can_be_written_is_known_before_the_work(
+    command: list[str], name: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    reading, writing = os.pipe()
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "pipe").symlink_to(f"/dev/fd/{writing}")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("specgen.compiler.analyse", lambda *asked, **settings: pytest.fail("it was compiled"))
+    try:
+        assert main([*command, name]) == 2
+    finally:
+        os.close(reading)
+        os.close(writing)
+    assert capsys.readouterr().err == f"error: cannot write `{name}`: {why.format(tmp_path)}\n"
 
 
 @pytest.mark.parametrize("link", [os.symlink, os.link])

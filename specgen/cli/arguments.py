@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from specgen.cli.console import Stop, drawn, exit_code, print_json, say
+from specgen.cli.console import Stop, cannot, drawn, exit_code, print_json, say
 
 if TYPE_CHECKING:
     from specgen.diagnostics import DiagnosedError
@@ -75,6 +75,16 @@ def refuse_overwriting(option: str, path: str, what: str, other: str | None) -> 
     found = other is not None and other != "-" and os.path.exists(path) and os.path.exists(other)
     if found and os.path.samefile(path, other or ""):
         raise click.UsageError(f"{option} would overwrite {what}")
+
+
+def refuse_unwritable(path: str) -> None:
+    """Stop where no file can be written, before the work whose result it is for."""
+    from specgen.source import reason, target_of
+
+    try:
+        target_of(path)
+    except OSError as error:
+        raise cannot("write", path, reason(error)) from None
 
 
 def network_of(

@@ -13,11 +13,12 @@ from specgen.cli.arguments import (
     network_of,
     or_stdin,
     refuse_overwriting,
+    refuse_unwritable,
     refused,
     spec_argument,
     spec_options,
 )
-from specgen.cli.console import USAGE, WRONG, Stop, figures, print_json
+from specgen.cli.console import USAGE, WRONG, Stop, cannot, figures, print_json
 from specgen.source import printable, reason
 
 if TYPE_CHECKING:
@@ -65,9 +66,13 @@ def build(
 ) -> None:  # fmt: skip
     """Build the network, run it once, and compare every layer's real output with the inferred one."""
     spec = or_stdin(spec)
+    for option, path in (("--weights", weights), ("--save", save)):
+        if path == "-":
+            raise click.UsageError(f"{option} needs a file: weights are not passed through pipes")
     if save is not None:
         refuse_overwriting("--save", save, "the spec", spec)
         refuse_overwriting("--save", save, "the weights that it reads", weights)
+        refuse_unwritable(save)
     network = network_of(spec, pairs, shape, variant, as_json)
     gc.enable()
     import warnings
@@ -113,11 +118,11 @@ def build(
             raise refused(defect, as_json, WRONG)
     if save is not None:
         if any(tensor.is_meta for tensor in model.state_dict().values()):
-            raise Stop(USAGE, f"error: cannot write {printable(save)}: weights on meta have no values")
+            raise cannot("write", save, "weights on meta have no values")
         try:
             save_weights(model, save)
         except OSError as error:
-            raise Stop(USAGE, f"error: cannot write {printable(save)}: {reason(error)}") from None
+            raise cannot("write", save, reason(error)) from None
     if as_json:
         print_json({**figures(network), "verified": True})
         return

@@ -8,6 +8,8 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from specgen.source import printable
+
 if TYPE_CHECKING:
     from specgen.diagnostics import Diagnostic
     from specgen.ir import Network
@@ -29,6 +31,11 @@ def say(message: str) -> None:
     """Print a message on standard error."""
     if sys.stderr is not None:  # closed, it would be standard output's
         print(message, file=sys.stderr)
+
+
+def cannot(verb: str, path: str, why: str) -> Stop:
+    """The way out where a file cannot be read or written."""
+    return Stop(USAGE, f"error: cannot {verb} `{printable(path)}`: {why}")
 
 
 def colour() -> bool:

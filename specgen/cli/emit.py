@@ -12,12 +12,13 @@ from specgen.cli.arguments import (
     network_of,
     or_stdin,
     refuse_overwriting,
+    refuse_unwritable,
     refused,
     spec_argument,
     spec_options,
 )
-from specgen.cli.console import USAGE, WRONG, Stop, print_json
-from specgen.source import ReadError, printable, read_bytes, reason
+from specgen.cli.console import WRONG, Stop, cannot, print_json
+from specgen.source import ReadError, printable, read_bytes, reason, write_text
 
 
 @click.command()
@@ -46,6 +47,8 @@ def emit(
         raise click.UsageError("--check needs the file to check: --out FILE")
     if out != "-":
         refuse_overwriting("--out", out, "the spec", spec)
+    if out != "-" and not check:
+        refuse_unwritable(out)
     from specgen.diagnostics import SpecError
 
     network = network_of(spec, pairs, shape, variant, as_json)
@@ -55,18 +58,17 @@ def emit(
         raise refused(error, as_json, WRONG) from None
     if check:
         _check_file(out, text)
-    elif as_json:
+        return
+    if out != "-":
+        try:
+            write_text(out, text)
+        except OSError as error:
+            raise cannot("write", out, reason(error)) from None
+    if as_json:
         print_json({"name": network.name, "source": text})
     elif out == "-":
         sys.stdout.flush()
         sys.stdout.buffer.write(text.encode())
-    else:
-        from specgen.source import write_text
-
-        try:
-            write_text(out, text)
-        except OSError as error:
-            raise Stop(USAGE, f"error: cannot write {printable(out)}: {reason(error)}") from None
 
 
 def _check_file(path: str, text: str) -> None:
@@ -74,14 +76,14 @@ def _check_file(path: str, text: str) -> None:
     from difflib import unified_diff
 
     if not os.path.exists(path):
-        raise Stop(WRONG, f"{printable(path)} does not exist; `specgen emit … --out` writes it")
+        raise Stop(WRONG, f"`{printable(path)}` does not exist; `specgen emit … --out` writes it")
     try:
         found = read_bytes(path, 16 * 1024 * 1024)
     except ReadError as error:
-        raise Stop(USAGE, f"error: cannot read {printable(path)}: {error}") from None
+        raise cannot("read", path, str(error)) from None
     if found == text.encode():
         return
     old, new = found.decode("utf-8", "backslashreplace").splitlines(), text.splitlines()
     for line in unified_diff(old, new, printable(path), "what the spec gives", lineterm=""):
         print(printable(line))
-    raise Stop(WRONG, f"{printable(path)} is not what the spec gives")
+    raise Stop(WRONG, f"`{printable(path)}` is not what the spec gives")

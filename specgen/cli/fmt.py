@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from specgen.cli.console import OK, USAGE, WRONG, drawn, exit_code, say
+from specgen.cli.console import OK, WRONG, Stop, cannot, drawn, exit_code, say
 from specgen.source import ReadError, Source, decode, printable, read_bytes, reason
 
 
 @click.command()
-@click.argument("files", nargs=-1, metavar="[FILE…]", type=click.Path())
+@click.argument("files", nargs=-1, metavar="[FILE…]", type=click.Path(readable=False))
 @click.option("--check", is_flag=True, help="Write nothing; list the files that would change, and fail.")
 @click.option("--diff", is_flag=True, help="Write nothing; print what would change.")
 def fmt(files: Sequence[str], check: bool, diff: bool) -> int:
@@ -30,25 +30,18 @@ def fmt(files: Sequence[str], check: bool, diff: bool) -> int:
     for path in _specs(files or ("-",)):
         try:
             found, formatted = _formatted(path)
-            if found == formatted:
-                kept += 1
-            else:
-                changed += 1
             _show(path, found, formatted, check, diff)
-        except _Failed as failure:
-            say(str(failure))
+        except Stop as failure:
+            say(failure.message)
             worst = max(worst, failure.code)
+            continue
+        if found == formatted:
+            kept += 1
+        else:
+            changed += 1
     if files != ("-",) and files:
         _summary(changed, kept, "would change" if check or diff else "formatted")
     return max(worst, WRONG) if check and changed else worst
-
-
-class _Failed(Exception):  # noqa: N818 (one file's way out)
-    """A file that stays as it is, the reason, and the exit code for it."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
 
 
 def _specs(paths: Sequence[str]) -> Iterator[str]:
@@ -90,11 +83,11 @@ def _formatted(path: str) -> tuple[bytes, bytes]:
         found = read_bytes(path, DEFAULT_LIMITS.source)
         source = Source(decode(found), "<stdin>" if path == "-" else path)
     except ReadError as error:
-        raise _Failed(USAGE, f"error: cannot read {printable(path)}: {error}") from None
+        raise cannot("read", path, str(error)) from None
     try:
         return found, format_source(source).encode()
     except SpecError as error:
-        raise _Failed(exit_code(error.diagnostics), drawn(error.diagnostics)) from None
+        raise Stop(exit_code(error.diagnostics), drawn(error.diagnostics)) from None
 
 
 def _show(path: str, found: bytes, formatted: bytes, check: bool, diff: bool) -> None:
@@ -121,7 +114,7 @@ def _write(path: str, formatted: bytes) -> None:
     try:
         write_bytes(path, formatted)
     except OSError as error:
-        raise _Failed(USAGE, f"error: cannot write {printable(path)}: {reason(error)}") from None
+        raise cannot("write", path, reason(error)) from None
     print(f"formatted: {printable(path)}")
 
 
