@@ -5,11 +5,14 @@ from __future__ import annotations
 import ast
 import operator
 from collections.abc import Callable, Iterable, Mapping
-from functools import cache
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from specgen import arithmetic
 from specgen.python_ast import parse_expression
+
+if TYPE_CHECKING:
+    from functools import _lru_cache_wrapper
 
 _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
     ast.Eq: operator.eq,
@@ -23,7 +26,7 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
 
 def holds(condition: str, values: Mapping[str, Any]) -> bool:
     """Whether a condition holds for some values; raises `ValueError` for text that is no condition."""
-    return _holds(_parsed(condition), dict(values))
+    return _holds(_read(_parsed, condition), dict(values))
 
 
 def _holds(node: ast.expr, values: dict[str, Any]) -> bool:
@@ -45,7 +48,18 @@ def _holds(node: ast.expr, values: dict[str, Any]) -> bool:
     raise ValueError("not a condition")
 
 
-@cache
+Read = TypeVar("Read")
+
+#: How many texts are kept, and how long they are at most: more would be memory that nothing gives back.
+_MOST_KEPT, _LONGEST_KEPT = 1000, 500
+
+
+def _read(how: _lru_cache_wrapper[Read], source: str) -> Read:
+    """What is read in a text: each use of a block asks again, so that of short ones is kept."""
+    return how(source) if len(source) <= _LONGEST_KEPT else how.__wrapped__(source)
+
+
+@lru_cache(_MOST_KEPT)
 def _parsed(condition: str) -> ast.expr:
     try:
         return parse_expression(condition)
@@ -55,10 +69,10 @@ def _parsed(condition: str) -> ast.expr:
 
 def names_in(sources: Iterable[str]) -> frozenset[str]:
     """The names that some pieces of source mention."""
-    return frozenset[str]().union(*map(_names, sources))
+    return frozenset[str]().union(*(_read(_names, source) for source in sources))
 
 
-@cache
+@lru_cache(_MOST_KEPT)
 def _names(source: str) -> frozenset[str]:
     if not source:
         return frozenset()
@@ -84,7 +98,7 @@ def is_number(source: str) -> bool:
 
 def canonical(condition: str) -> str:
     """The condition in its one spelling: no brackets, spaces or lines that it can do without."""
-    return ast.unparse(_simplified(_parsed(condition)))
+    return ast.unparse(_simplified(_read(_parsed, condition)))
 
 
 def _simplified(node: ast.expr) -> ast.expr:

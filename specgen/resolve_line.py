@@ -92,8 +92,10 @@ class LineResolver:
     def _misspelt(self, line: syntax.Apply) -> bool:
         """Whether a line starts with a keyword of another language, or with one that is misspelt; says so."""
         word = line.word
-        keyword = vocabulary.statement_for(word.text) if registry.find(word.text) is None else ""
-        if not keyword or self.blocks.get(word.text) or self.enough:
+        if self.enough or registry.find(word.text) is not None or self.blocks.get(word.text):
+            return False
+        keyword = vocabulary.statement_for(word.text)
+        if not keyword:
             return False
         rest = self.source.text[word.span.end : line.span.end].strip()
         written = f"{keyword} {rest}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 from baits import BAITS, INPUT
 
 import specgen
-from specgen import conditions
+from specgen import compiler, conditions
 from specgen.cli import main
 from specgen.compiler import as_value
 from specgen.evaluation import Evaluation
@@ -180,22 +181,56 @@ SIZE = 60
     "name", [name for name, bait in BAITS.items() if bait.most >= 2 * SIZE and bait.code != "name-too-long"]
 )
 def test_twice_the_input_is_twice_the_steps(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the walk counts, and how much text conditions are worked out from, grow with the text."""
-    counts = []
-    conditions._parsed.cache_clear()
-    for size in (SIZE, 2 * SIZE):
-        spent = [0]
+    """What the walk counts, and the calls that checking takes, its warnings included, grow with the text."""
+    monkeypatch.setattr(conditions, "_LONGEST_KEPT", -1)
+    counted = []
+    for size in (SIZE, SIZE, 2 * SIZE):  # the first time, modules are imported as well
+        spent, calls = [0], [0]
 
         def spend(self: Evaluation, span: object, steps: int, spent: list[int] = spent) -> None:
             spent[0] += steps
 
+        def called(*_: object, calls: list[int] = calls) -> None:
+            calls[0] += 1
+
         monkeypatch.setattr(Evaluation, "spend", spend)
         bait = BAITS[name]
-        code = said(bait.spec(size))
+        text, code = bait.spec(size), ""
+        sys.setprofile(called)
+        try:
+            compiler.check(text=text)
+        except specgen.SpecError as error:
+            code = error.diagnostics[0].code
+        finally:
+            sys.setprofile(None)
         assert code in ("", bait.code)
-        counts.append(spent[0])
-    product = ("arguments and uses",)  # each use gives every argument: the steps end it
-    assert counts[1] <= 2.3 * counts[0] + 50 or name in product
+        counted.append((spent[0], calls[0]))
+    _, (spent_once, calls_once), (spent_twice, calls_twice) = counted
+    if name in ("arguments and uses", "variants"):  # each has to do with all: the limits end it
+        return
+    assert spent_twice <= 2.3 * spent_once + 50
+    # Of misspelt names, the first are compared with all that there are.
+    assert calls_twice <= 2.3 * calls_once + 1000 or name == "misspelt names"
+
+
+def test_a_condition_over_many_layers_is_worked_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+    holds = conditions.holds
+    network = specgen.compile(text=BAITS["cases over layers"].spec(2 * SIZE))
+    monkeypatch.setattr(conditions, "holds", lambda *given: asked.append(given[0]) or holds(*given))
+    assert network.emit().count("nn.ReLU()") == SIZE
+    assert len(asked) == 1
+
+
+def test_long_conditions_are_not_kept() -> None:
+    """What is compiled once would stay in memory for good."""
+    kept = [(read, read.cache_info().currsize) for read in (conditions._parsed, conditions._names)]
+    condition = "c == 1 or " * 200 + "c == 2"
+    assert conditions.holds(condition, {"c": 2})
+    assert conditions.names_in([condition]) == {"c"}
+    for read, size in kept:
+        assert read.cache_info().maxsize
+        assert read.cache_info().currsize == size
 
 
 def test_json_has_the_limit_of_layers() -> None:

@@ -96,18 +96,23 @@ class ClassPlan:
 
     def finish(self) -> None:
         """Drop the conditions that hold for every use, or for none: what they guard is simply there."""
-        self.members = self._settled(self.members)
+        self.members = self._settled(self.members, {"": False})
 
-    def _settled(self, members: Iterable[Any]) -> tuple[Any, ...]:
+    def _settled(self, members: Iterable[Any], is_needed: dict[str, bool]) -> tuple[Any, ...]:
+        """The members with the conditions that are needed: about each it is worked out once."""
         settled: list[Any] = []
         for member in members:
-            if member.guard and len({conditions.holds(member.guard, use) for use in self.uses}) == 1:
+            guard = member.guard
+            if guard not in is_needed:
+                is_needed[guard] = len({conditions.holds(guard, use) for use in self.uses}) > 1
+            if not is_needed[guard]:
                 member = replace(member, guard="")
             match member:
                 case Row():
-                    member = replace(member, children=self._settled(member.children))
+                    member = replace(member, children=self._settled(member.children, is_needed))
                 case Join():
-                    member = replace(member, branches=tuple(map(self._settled, member.branches)))
+                    branches = tuple(self._settled(branch, is_needed) for branch in member.branches)
+                    member = replace(member, branches=branches)
                     if len(member.branches) == 1 and not member.guard:
                         settled.extend(member.branches[0])  # a residual that no use has a shortcut for
                         continue

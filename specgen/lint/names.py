@@ -187,32 +187,34 @@ def _bodies(statement: syntax.Statement) -> Iterator[syntax.Body]:
 
 def unused_default(checked: Checked) -> Iterator[Diagnostic]:
     """A `default` behind which, in its braces, nothing could take it."""
-    for body in all_bodies(checked.spec.body):
-        for index, statement in enumerate(body.statements):
-            if isinstance(statement, syntax.Default):
-                layer = registry.find(statement.layer.text)
-                rest = body.statements[index + 1 :]
-                if layer is not None and not layer.trim and not _takes(rest, layer.word):
-                    yield checked.warn(
-                        "unused-default",
-                        f"`default {statement.layer.text}` reaches nothing",
-                        Label(
-                            statement.span, f"no `{statement.layer.text}` is written below, in these braces"
-                        ),
-                        help="a `default` stands above the layers that it is for",
-                    )
+    unused: list[syntax.Default] = []
+    _layers(checked.spec.body, unused)
+    for statement in unused:
+        word = statement.layer.text
+        yield checked.warn(
+            "unused-default",
+            f"`default {word}` reaches nothing",
+            Label(statement.span, f"no `{word}` is written below, in these braces"),
+            help="a `default` stands above the layers that it is for",
+        )
 
 
-def _takes(statements: Iterable[syntax.Statement], word: str) -> bool:
-    """Whether a `default` for a layer reaches some statements."""
-    for statement in statements:
-        if isinstance(statement, syntax.Apply):
-            layer = registry.find(statement.word.text)
-            if layer is not None and word in (layer.word, layer.inherits_defaults):
-                return True
-        elif any(_takes(body.statements, word) for body in _bodies(statement)):
-            return True
-    return False
+def _layers(body: syntax.Body, unused: list[syntax.Default]) -> set[str | None]:
+    """The layers whose defaults a body takes; a `default` in it that nothing takes is added to `unused`."""
+    found: set[str | None] = set()
+    for statement in reversed(body.statements):
+        match statement:
+            case syntax.Apply(word=word):
+                layer = registry.find(word.text)
+                found |= {layer.word, layer.inherits_defaults} if layer is not None else set()
+            case syntax.Default(layer=word):
+                layer = registry.find(word.text)
+                if layer is not None and not layer.trim and layer.word not in found:
+                    unused.append(statement)
+            case _:
+                for inner in _bodies(statement):
+                    found |= _layers(inner, unused)
+    return found
 
 
 def all_bodies(body: syntax.Body) -> Iterator[syntax.Body]:
