@@ -14,7 +14,7 @@ from itertools import product
 from specgen.accepts import Accepts, Axis
 from specgen.ir import Network
 from specgen.shape import LARGEST, Shape
-from specgen.trial import Node, Refused, bare, trial
+from specgen.trial import Refused, Trial, bare
 
 #: The axes' names, by their number.
 AXES = {0: (), 1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
@@ -33,8 +33,8 @@ LONGEST_PERIOD = 1 << 16
 
 def accepts(network: Network) -> Accepts:
     """What a network accepts."""
-    node, shape = trial(network), bare(network.input_shape)
-    lines = [_Line(node, shape, index) for index in range(shape.rank)]
+    trial, shape = Trial(network), bare(network.input_shape)
+    lines = [_Line(trial, shape, index) for index in range(shape.rank)]
     axes: list[Axis] = []
     for line, name in zip(lines, AXES[shape.rank], strict=True):
         guesses = [axis for axis, other in zip(axes, lines, strict=False) if other.built == line.built]
@@ -42,15 +42,16 @@ def accepts(network: Network) -> Accepts:
     # A product of sizes that is pinned is had in other ways as well.
     pinned = shape.rank > 1 and any(axis.most is not None for axis in axes)
     whole = not pinned and all(line.agrees(axis) for line, axis in zip(lines, axes, strict=True))
-    return _together(node, Accepts(shape, tuple(axes), whole))
+    return _together(trial, Accepts(shape, tuple(axes), whole))
 
 
 class _Line:
     """The sizes along one axis, the others being as the network was built."""
 
-    def __init__(self, node: Node, shape: Shape, index: int) -> None:
-        self.node, self.shape, self.index = node, shape, index
+    def __init__(self, trial: Trial, shape: Shape, index: int) -> None:
+        self.trial, self.shape, self.index = trial, shape, index
         self.built: int = shape.spatial[index]
+        node = trial.node
         self.joins, self.even = node.joins, node.even
         self.period = node.period if node.joins else 1
         #: If so large a size is fine, any larger one is.
@@ -59,15 +60,17 @@ class _Line:
 
     def ask(self, size: int) -> Shape | Refused:
         """What the network gives at a size, or who refuses it."""
-        spatial = self.shape.spatial
-        sizes = (*spatial[: self.index], size, *spatial[self.index + 1 :])
-        return self.node(self.shape.replace(spatial=sizes))
+        return self.trial(self._at(size))
 
     def fits(self, size: int) -> bool:
         """Whether a size is fine."""
         if size not in self.tried:
-            self.tried[size] = isinstance(self.ask(size), Shape)
+            self.tried[size] = self.trial.node(self._at(size)) is not None
         return self.tried[size]
+
+    def _at(self, size: int) -> Shape:
+        spatial = self.shape.spatial
+        return self.shape.replace(spatial=(*spatial[: self.index], size, *spatial[self.index + 1 :]))
 
     def agrees(self, axis: Axis) -> bool:
         """Whether the sizes that were tried are those of an axis, and are enough to tell."""
@@ -191,7 +194,7 @@ def _edge(holds: Callable[[int], bool], start: int, end: int, step: int) -> int:
         middle = (good + bad) // 2
         good, bad = (middle, bad) if block(middle) else (good, middle)
     last = start + sign * good * step
-    while (end - last) * sign > 0 and holds(last + sign):
+    while holds(last + sign):  # which ends before `end`: its last block does not hold
         last += sign
     return last
 
@@ -205,17 +208,17 @@ def _cut(axis: Axis, least: int, most: int | None) -> Axis:
     return replace(inner, least=first, most=most)
 
 
-def _together(node: Node, found: Accepts) -> Accepts:
+def _together(trial: Trial, found: Accepts) -> Accepts:
     """The axes' sizes so far that any of them go together."""
     if len(found.axes) < 2:
         return found
-    refused = _refused_corner(node, found)
+    refused = _refused_corner(trial, found)
     if refused is None:
         return found
     least = min(axis.least for axis in found.axes)
     for first in range(least + 1, min(found.input.spatial)):
         raised = replace(found, axes=tuple(_raised(axis, first) for axis in found.axes), whole=False)
-        refused = _refused_corner(node, raised)
+        refused = _refused_corner(trial, raised)
         if refused is None:
             return raised
     axes = tuple(
@@ -225,10 +228,10 @@ def _together(node: Node, found: Accepts) -> Accepts:
     return Accepts(found.input, axes, whole=False)
 
 
-def _refused_corner(node: Node, accepts: Accepts) -> Refused | None:
+def _refused_corner(trial: Trial, accepts: Accepts) -> Refused | None:
     """Who refuses a few sizes of all axes together, if anyone."""
     for corner in product(*map(_samples, accepts.axes)):
-        out = node(accepts.input.replace(spatial=corner))
+        out = trial(accepts.input.replace(spatial=corner))
         if isinstance(out, Refused):
             return out
     return None

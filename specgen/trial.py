@@ -1,7 +1,7 @@
 """Whether a network, as it was built, runs on another input: its layers' own rules are asked.
 
-Equal layers that were built for equal inputs are one node, and so are equal chains of them; each node
-remembers what it answered. So a size costs few calls of a rule, however deep the network is.
+Equal layers that were built for equal inputs are one node, wherever they stand, and so are equal chains of
+them; each node remembers what it answered. So a size costs few calls of a rule, however deep the network is.
 """
 
 from __future__ import annotations
@@ -21,16 +21,8 @@ from specgen.layers.base import Call, Layer, Refusal, asked, inferred
 from specgen.shape import Shape
 
 
-@dataclass(frozen=True)
-class Refused:
-    """Where an input is refused: the layer's word and line, none of them where branches do not fit."""
-
-    layer: str | None = None
-    line: int | None = None
-
-
 class Node(ABC):
-    """A part of a network. Called with a shape, it gives the shape that comes out, or says who refuses it.
+    """A part of a network. Called with a shape, it gives the shape that comes out; `None` if it is refused.
 
     Attributes:
         period: how many sizes further on along an axis the output has grown by a whole number of sizes, as
@@ -44,27 +36,25 @@ class Node(ABC):
     even: bool = True
 
     def __init__(self) -> None:
-        self._known: dict[Any, Shape | Refused] = {}
+        self._known: dict[Any, Shape | None] = {}
 
-    def __call__(self, x: Shape) -> Shape | Refused:
+    def __call__(self, x: Shape) -> Shape | None:
         key = x.spatial, x.channels, x.channels_last  # quicker to hash than the shape
-        found = self._known.get(key)
-        if found is None:
-            found = self._known[key] = self.ask(x)
-        return found
+        if key not in self._known:
+            self._known[key] = self.ask(x)
+        return self._known[key]
 
     @abstractmethod
-    def ask(self, x: Shape) -> Shape | Refused:
+    def ask(self, x: Shape) -> Shape | None:
         """The answer, worked out."""
 
 
 class Leaf(Node):
     """A layer that was built for one shape: another has to give the same module."""
 
-    def __init__(self, layer: Layer, built: Shape, line: int | None) -> None:
+    def __init__(self, layer: Layer, built: Shape) -> None:
         super().__init__()
         self.layer = layer
-        self.refused = Refused(layer.word, line)
         self._known[built.spatial, built.channels, built.channels_last] = layer.infer(built)
         self.period = _period(layer, built)
         self.even = not any(len(set(value)) > 1 for _, value in layer if isinstance(value, tuple))
@@ -79,7 +69,7 @@ class Leaf(Node):
             self.same_module = None if seen.sizes_seen else _kind(built)
             self.keeps = None if inferred(layer, seen) is not seen or seen.sizes_seen else _kind(built)
 
-    def ask(self, x: Shape) -> Shape | Refused:
+    def ask(self, x: Shape) -> Shape | None:
         kind = _kind(x)
         if kind == self.keeps:
             return x
@@ -87,8 +77,8 @@ class Leaf(Node):
             out = inferred(self.layer, x)
             same = kind == self.same_module or self._module(x) == self.module
         except Refusal:
-            return self.refused
-        return out if same else self.refused
+            return None
+        return out if same else None
 
     def _module(self, x: Shape) -> tuple[Call, dict[str, tuple[int, ...]]]:
         """What is built for a shape."""
@@ -130,12 +120,11 @@ class Chain(Node):
         self.joins = any(node.joins for node in nodes)
         self.even = all(node.even for node in nodes)
 
-    def ask(self, x: Shape) -> Shape | Refused:
-        out: Shape | Refused = x
+    def ask(self, x: Shape) -> Shape | None:
+        out: Shape | None = x
         for node in self.nodes:
-            out = node(out)  # type: ignore[arg-type]
-            if isinstance(out, Refused):
-                break
+            if out is not None:
+                out = node(out)
         return out
 
 
@@ -151,55 +140,96 @@ class Fork(Node):
         self.period = lcm(*(branch.period for branch in branches))
         self.even = all(branch.even for branch in branches)
 
-    def ask(self, x: Shape) -> Shape | Refused:
+    def ask(self, x: Shape) -> Shape | None:
         shapes = []
         try:
             arrives = share(self.kind, x, len(self.branches))
             for branch in self.branches:
                 out = branch(arrives)
-                if isinstance(out, Refused):
-                    return out
+                if out is None:
+                    return None
                 shapes.append(out)
             return join(self.kind, shapes)
         except Refusal:
+            return None
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Where an input is refused: the layer's word and line, none of them where branches do not fit."""
+
+    layer: str | None = None
+    line: int | None = None
+
+
+class Trial:
+    """A network, which is asked for other inputs than the one it was built for."""
+
+    def __init__(self, network: Network) -> None:
+        self._steps = network.root.steps
+        self._made: dict[Any, Node] = {}
+        #: The node of each step, which may be equal to another one.
+        self._nodes: dict[int, Node] = {}
+        self.node = self._chain(self._steps)
+
+    def __call__(self, x: Shape) -> Shape | Refused:
+        """What comes out for `x`, or where `x` is refused."""
+        out = self.node(x)
+        return self._refused(self._steps, x) if out is None else out
+
+    def _refused(self, steps: Iterable[Any], x: Shape) -> Refused:
+        """Which of some steps refuses what arrives there, if `x` arrives at the first."""
+        for step in steps:
+            out = self._nodes[id(step)](x)
+            if out is not None:
+                x = out
+                continue
+            match step:
+                case Step():
+                    return Refused(step.layer.word, step.line)
+                case Parallel():
+                    return self._refused_branch(step, x)
+            return self._refused(step.steps, x)
+        return Refused()
+
+    def _refused_branch(self, fork: Parallel, x: Shape) -> Refused:
+        """The same of branches: one of them refuses it, or they do not fit together."""
+        try:
+            arrives = share(fork.join, x, len(fork.branches))
+        except Refusal:
             return Refused()
+        refused = (self._refused(branch.steps, arrives) for branch in fork.branches)
+        return next((one for one in refused if one != Refused()), Refused())
 
+    def _chain(self, steps: Iterable[Any]) -> Node:
+        nodes = tuple(map(self._node, steps))
+        return self._once((Chain, *nodes), lambda: Chain(*nodes))
 
-def trial(network: Network) -> Node:
-    """The network as one node."""
-    return _chain(network.root.steps, {})
+    def _node(self, step: Any) -> Node:
+        match step:
+            case Step():
+                node = self._leaf(step)
+            case Parallel():
+                branches = tuple(self._chain(branch.steps) for branch in step.branches)
+                node = self._once((Fork, step.join, *branches), lambda: Fork(step.join, *branches))
+            case Series() | Block():
+                node = self._chain(step.steps)
+            case _:
+                raise TypeError(f"{step!r} is no part of a network")
+        self._nodes[id(step)] = node
+        return node
 
+    def _leaf(self, step: Step) -> Node:
+        options = {name: bare(value) for name, value in step.layer}
+        built = bare(step.input)
+        # An option's type may keep what has no hash.
+        key = (type(step.layer), repr(options), built)
+        return self._once(key, lambda: Leaf(step.layer.with_options(**options), built))
 
-def _chain(steps: Iterable[Any], made: dict[Any, Node]) -> Node:
-    nodes = tuple(_node(step, made) for step in steps)
-    return _once(made, (Chain, *nodes), lambda: Chain(*nodes))
-
-
-def _node(step: Any, made: dict[Any, Node]) -> Node:
-    match step:
-        case Step():
-            return _leaf(step, made)
-        case Parallel():
-            branches = tuple(_chain(branch.steps, made) for branch in step.branches)
-            return _once(made, (Fork, step.join, *branches), lambda: Fork(step.join, *branches))
-        case Series() | Block():
-            return _chain(step.steps, made)
-    raise TypeError(f"{step!r} is no part of a network")
-
-
-def _leaf(step: Step, made: dict[Any, Node]) -> Node:
-    options = {name: bare(value) for name, value in step.layer}
-    built = bare(step.input)
-    # An option's type may keep what has no hash.
-    key = (type(step.layer), repr(options), built, step.line)
-    return _once(made, key, lambda: Leaf(step.layer.with_options(**options), built, step.line))
-
-
-def _once(made: dict[Any, Node], key: Any, make: Callable[[], Node]) -> Node:
-    found = made.get(key)
-    if found is None:
-        found = made[key] = make()
-    return found
+    def _once(self, key: Any, make: Callable[[], Node]) -> Node:
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]
 
 
 def bare(value: Any) -> Any:

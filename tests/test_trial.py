@@ -10,13 +10,13 @@ import specgen
 from specgen.layers.base import Call, Layer
 from specgen.layers.registry import register_layer, unregister_layer
 from specgen.shape import Shape
-from specgen.trial import Refused, trial
+from specgen.trial import Refused, Trial
 
 
 def ask(text: str, *sizes: int) -> Shape | Refused:
     """What a network of text gives for an input of other sizes."""
     network = specgen.compile(text=text)
-    return trial(network)(Shape(int(network.input_shape.channels), sizes))
+    return Trial(network)(Shape(int(network.input_shape.channels), sizes))
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,27 @@ def ask(text: str, *sizes: int) -> Shape | Refused:
 )
 def test_what_comes_out(text: str, sizes: tuple[int, ...], given: Shape | Refused) -> None:
     assert ask(text, *sizes) == given
+
+
+IN_BLOCK = "input 3x32x32\nblock b {\nconv 8 p=0\n}\nb\nb\nM\n"
+ALIKE = "input 3x32x32\nconv 3 p=0\nconv 3 p=0\nconv 3 p=0\n"
+IN_BRANCH = "input 3x32x32\ncat {\nconv 3 k=5 |\nconv 3 k=5 p=2\nconv 3 k=5 p=0\nup: { upsample size=32 } }\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "size", "refused"),
+    [
+        (IN_BLOCK, 5, Refused("maxpool", 7)),
+        (IN_BLOCK, 4, Refused("conv", 3)),
+        (ALIKE, 6, Refused("conv", 4)),
+        (ALIKE, 4, Refused("conv", 3)),
+        (IN_BRANCH, 4, Refused("conv", 5)),
+        (IN_BRANCH, 33, Refused()),
+    ],
+)
+def test_who_refuses_it(text: str, size: int, refused: Refused) -> None:
+    """In a block, in a branch, and of layers that are equal, each in its line."""
+    assert ask(text, size, 32) == refused
 
 
 def test_numbers_with_names_give_the_same_modules() -> None:
@@ -69,12 +90,12 @@ def counted() -> Iterator[list[tuple[str, Shape]]]:
 
 def test_each_layer_is_asked_once_for_a_size(counted: list[tuple[str, Shape]]) -> None:
     network = specgen.compile(
-        text="input 3x8x8\nblock twice { counted; conv 3 k=2 p=0 }\nrepeat 20 { twice }\n"
+        text="input 3x8x8\nblock b { counted; conv 3 k=2 p=0 }\nrepeat 20 { b }\ncounted\nconv 3 k=2 p=0\n"
     )
-    node = trial(network)
+    trial = Trial(network)
     counted.clear()
-    assert node(Shape(3, (9, 9))) == Shape(3, (9, 9))
-    assert node(Shape(3, (9, 9))) == Shape(3, (9, 9))
+    assert trial(Shape(3, (9, 9))) == Shape(3, (9, 9))
+    assert trial(Shape(3, (9, 9))) == Shape(3, (9, 9))
     assert counted == [("infer", Shape(3, (9, 9)))]
 
 
@@ -90,5 +111,5 @@ def test_each_layer_is_asked_once_for_a_size(counted: list[tuple[str, Shape]]) -
     ],
 )
 def test_what_is_known_of_it(text: str, period: int, joins: bool, even: bool) -> None:
-    node = trial(specgen.compile(text=f"input 3x32x32; {text}"))
+    node = Trial(specgen.compile(text=f"input 3x32x32; {text}")).node
     assert (node.period, node.joins, node.even) == (period, joins, even)
