@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 
 from specgen.diagnostics import Diagnostic, Label, abridged
 from specgen.draft import Draft, DraftLayer, along
@@ -14,8 +15,9 @@ def odd_input(sizes: tuple[int, ...], span: Span, source: Source) -> Diagnostic 
     """The warning about an input that is hardly meant as it is written."""
     first, *rest = sizes
     label = f"this is {first} channel{'s' * (first != 1)} of {times(tuple(rest))}"
-    if len(sizes) == 3 and sizes[2] <= 4 < min(sizes[:2]):
-        turned = f"if {sizes[2]} is the number of channels, write `input {sizes[2]}x{first}x{sizes[1]}`"
+    if len(sizes) in (2, 3) and sizes[-1] <= 4 < min(sizes[:-1]) and prod(sizes[:-1]) >= 25:
+        turned = "x".join(map(str, (sizes[-1], *sizes[:-1])))
+        turned = f"if {sizes[-1]} is the number of channels, write `input {turned}`"
         return Diagnostic(
             "channels-last", "channels come first", (Label(span, label),), (turned,),
             source=source, severity="warning",

@@ -178,15 +178,26 @@ def _changes(step: DraftLayer, output: Shape, wanted: Shape) -> Iterator[Mapping
     if layer.word in ("conv", "dwconv") and getattr(layer, "padding", "half") != "half":
         yield {**channels, "padding": "half"}
     kernel: Any = getattr(layer, "kernel_size", None)
-    if layer.family == "pool" and isinstance(kernel, int) and kernel % 2 and "padding" in fields:
-        yield {"padding": kernel // 2}
+    if "ceil_mode" in fields and isinstance(kernel, int):
+        yield from _of_pooling(layer, kernel)
     if layer.word in ("conv", "dwconv") and isinstance(kernel, int) and kernel % 2 == 0:
         yield {**channels, "kernel_size": kernel + 1}
     if layer.word == "deconv":
         yield {**channels, "output_padding": 1}
+        yield {**channels, "kernel_size": layer.stride}  # type: ignore[attr-defined]
     strides = {_stride(layer, size, want) for size, want in zip(output.spatial, wanted.spatial, strict=True)}
     if len(strides) == 1 and 0 not in strides:
         yield {**channels, "stride": strides.pop()}
+
+
+def _of_pooling(layer: Layer, kernel: int) -> Iterator[Mapping[str, Any]]:
+    """Options that let a pooling reach the edge, and those with which it keeps the size."""
+    if kernel % 2:
+        yield {"padding": kernel // 2}
+    yield {"ceil_mode": True}
+    keeps = {"kernel_size": kernel | 1, "stride": 1, "padding": kernel // 2}
+    now = dict(layer)
+    yield {name: value for name, value in keeps.items() if now[name] != value}
 
 
 def _stride(layer: Layer, size: int, wanted: int) -> int:

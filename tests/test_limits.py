@@ -61,8 +61,8 @@ def test_totals_stay_below_two_to_the_63() -> None:
     assert said("input 2x2147483647x2147483647") == ""
     assert said("input 3x2147483647x2147483647") == "too-large"
     widest = "conv 2147483647 k=1 linear nobias\n"
-    assert said("input 2147483647x1\n" + 2 * widest) == ""
-    assert said("input 2147483647x1\n" + 3 * widest) == "too-large"
+    assert said("input 2147483647x1x1\n" + 2 * widest) == ""
+    assert said("input 2147483647x1x1\n" + 3 * widest) == "too-large"
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,7 @@ class GroupNorm(Norm):
                 "group norm needs more than one value per group",
                 f"{self.num_groups} groups for {x.describe()}",
                 at="num_groups",
+                remedies=({"num_groups": 1},),
             )
         return x
 

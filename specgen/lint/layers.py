@@ -35,17 +35,29 @@ def dropout_before_norm(checked: Checked) -> Iterator[Diagnostic]:
 
 
 def activation_twice(checked: Checked) -> Iterator[Diagnostic]:
-    """Two activations with nothing between them."""
-    for step, before, *_ in checked.layers:
+    """Two activations with nothing between them but a dropout."""
+    for step, before, direct in _past_dropout(checked):
         if before is None or not step.layer.family == before.layer.family == "activation":
             continue
+        behind = "right behind" if direct else "behind a dropout and"
         yield checked.warn(
             "activation-twice",
-            f"`{step.kind}` right behind `{before.kind}`",
+            f"`{step.kind}` {behind} `{before.kind}`",
             Label(step.asked, _second(before.kind, step.kind)),
             also(before.asked, _first(checked, before)),
             help=_without_first(checked, before, step),
         )
+
+
+def _past_dropout(checked: Checked) -> Iterator[tuple[DraftLayer, DraftLayer | None, bool]]:
+    """Every layer, the one whose values it alone reads, where a dropout passes on what it reads, and
+    whether none does."""
+    passed: dict[int, DraftLayer | None] = {}
+    for step, before, *_ in checked.layers:
+        made = passed.get(id(before), before)
+        if step.layer.family == "dropout":
+            passed[id(step)] = made
+        yield step, made, made is before
 
 
 def _second(first: str, second: str) -> str:
@@ -156,7 +168,7 @@ def linear_twice(checked: Checked) -> Iterator[Diagnostic]:
 
 def softmax_inside(checked: Checked) -> Iterator[Diagnostic]:
     """A softmax whose probabilities go into a weighted layer."""
-    for step, before, *_ in checked.layers:
+    for step, before, _ in _past_dropout(checked):
         if before is None or before.kind not in ("softmax", "log_softmax"):
             continue
         if step.layer.family in ("conv", "linear", "norm"):
