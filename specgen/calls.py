@@ -63,7 +63,9 @@ def layer_called(call: str, text: str) -> str:
         return f"write `{line}`"
     if name.casefold() in CONTAINERS:
         return SEQUENTIAL
-    plain = _PLAIN.match(call[:_LONGEST].partition("#")[0])
+    if join := ours(name, ("add", "mul", "cat")):
+        return f"here that is `{join} {{ … | … }}`"
+    plain = _PLAIN.match(call[:_LONGEST].partition("#")[0].replace("[", "").replace("]", ""))
     if plain is None:
         return "its arguments are separated by spaces"
     arguments = _split(plain[1])

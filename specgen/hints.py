@@ -68,7 +68,10 @@ def _chain(smaller: Sequence[DraftLayer], lines: Sequence[int]) -> str:
     def size(spatial: tuple[int, ...]) -> str:
         return str(int(spatial[0])) if square else times(spatial)
 
-    steps = [f"{size(one.output.spatial)} (line {line})" for one, line in zip(smaller, lines, strict=True)]
+    many = len(set(lines)) > 1
+    steps = [
+        size(one.output.spatial) + f" (line {line})" * many for one, line in zip(smaller, lines, strict=True)
+    ]
     return " → ".join([size(smaller[0].input.spatial), *abridged(steps, 2, 4)])
 
 

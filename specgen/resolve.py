@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from specgen import initialisation, options, syntax
 from specgen.diagnostics import Diagnostic, Label, first_of
 from specgen.layers import registry
 from specgen.names import objection
-from specgen.resolve_line import LineResolver
+from specgen.resolve_line import IN_FRONT, LineResolver
 from specgen.source import Source, Span
 
 _T = TypeVar("_T")
@@ -27,6 +28,8 @@ class _Resolver(LineResolver):
         super().__init__(source, _block_names(spec.body), given_words)
         self.spec = spec
         self.params = {s.name.text for s in spec.body.statements if isinstance(s, syntax.Param)}
+        #: What each name was first defined as, where, and among which names it holds.
+        self.declared: dict[str, tuple[str, Span, Mapping[str, Span]]] = {}
 
     def run(self) -> list[Diagnostic]:
         statements = self.spec.body.statements
@@ -34,6 +37,7 @@ class _Resolver(LineResolver):
         self._unique(statements)
         self._input_first(statements)
         self._body(self.spec.body, {}, {}, top=True)
+        self._defined_elsewhere()
         return first_of([self.found[key] for key in sorted(self.found)], "mistakes")
 
     # --- declarations ----------------------------------------------------------------------------
@@ -70,17 +74,19 @@ class _Resolver(LineResolver):
             first.setdefault(key, span)
 
     def _input_first(self, statements: tuple[syntax.Statement, ...]) -> None:
-        """`input` stands above all layers."""
-        layer: Span | None = None
+        """`input` stands above all layers, and above what is expected to arrive."""
+        above: tuple[Span, str] | None = None
         for statement in statements:
             if isinstance(statement, syntax.Apply) and not self._is_known(statement.word.text):
                 continue  # what is no layer is not in the way of `input`
             if isinstance(statement, (syntax.Apply, syntax.Group, syntax.Parallel, syntax.Residual)):
-                layer = layer or statement.span
-            elif isinstance(statement, syntax.Input) and layer is None:
+                above = above or (statement.span, "this layer stands above it")
+            elif isinstance(statement, syntax.Expect):
+                above = above or (statement.span, "nothing arrives here")
+            elif isinstance(statement, syntax.Input) and above is None:
                 return
-            elif isinstance(statement, syntax.Input) and layer is not None:
-                also = Label(layer, "this layer stands above it", primary=False)
+            elif isinstance(statement, syntax.Input) and above is not None:
+                also = Label(*above, primary=False)
                 title = "`input` comes before the first layer"
                 self.problem("input-too-late", title, statement.span, "move it up", also=also)
                 return
@@ -96,6 +102,8 @@ class _Resolver(LineResolver):
         if name.text in own:
             self.twice(f"{what} `{name.text}`", name.span, own[name.text])
         own[name.text] = names[name.text] = name.span
+        holds = names.maps[0] if isinstance(names, ChainMap) else names
+        self.declared.setdefault(name.text, (what, name.span, holds))
 
     def _check_new(self, name: syntax.Name, what: str, *, local: bool = False) -> None:
         why = objection(name.text, local=local or what == "block")
@@ -193,6 +201,32 @@ class _Resolver(LineResolver):
         if isinstance(value, syntax.Name) and value.text in self.params and value.text not in names:
             title = f"param `{value.text}` is defined below its use"
             self.problem("unknown-name", title, value.span, "it is not known here", "move its line up")
+
+    def _defined_elsewhere(self) -> None:
+        """Of names that are not known where they stand, say where they are defined."""
+        for place, (name, names) in self.unresolved.items():
+            if place not in self.found or name not in self.declared:
+                continue
+            what, span, holds = self.declared[name]
+            if not isinstance(names, ChainMap):  # of a variant's value
+                help_ = "the values of a variant are written out, and mention no names"
+                self.found[place] = replace(self.found[place], help=(help_,))
+                continue
+            if not any(one is holds for one in names.maps):
+                title, where = f"`{name}` is defined inside other braces", "it holds up to the closing brace"
+                help_ = IN_FRONT if what == "let" else ""
+            elif span > place[0]:
+                title, where, help_ = (
+                    f"`{name}` is defined below its use",
+                    "this is below",
+                    "move its line up",
+                )
+            else:
+                title, where, help_ = f"`{name}` is not known in its own value", "it is defined here", ""
+            labels = Label(place[0], "it is not known here"), Label(span, where, primary=False)
+            self.found[place] = replace(
+                self.found[place], title=title, labels=labels, help=(help_,) if help_ else ()
+            )
 
     def _shape(self, shape: syntax.Expr, names: Mapping[str, Span]) -> None:
         first = shape.items[0] if isinstance(shape, syntax.TupleOf) and shape.items else None
@@ -331,6 +365,7 @@ class _Resolver(LineResolver):
                 also = Label(optional, "this one has a default", primary=False)
                 self.problem("argument-order", title, name.span, "this one has none", also=also)
             self._declare(name, inside, arguments, "argument")
+        self.read_blocks.setdefault(block.name.text, block.name.span)
         self.open_blocks.append(block.name.text)
         self._body(block.body, inside, blocks)
         self.open_blocks.pop()

@@ -14,6 +14,9 @@ from specgen.layers import registry
 from specgen.layers.base import Layer
 from specgen.source import Source, Span
 
+#: How what is defined inside braces is known outside, too.
+IN_FRONT = "in front of those braces, it holds inside and behind them"
+
 
 class LineResolver:
     """What is read so far of a text, and whether the names on a line are known by then."""
@@ -24,10 +27,14 @@ class LineResolver:
         #: Where each block is defined, and those whose body is being read.
         self.blocks = {name.text: name.span for name in defined}
         self.open_blocks: list[str] = []
+        #: The blocks that have been read, in whichever braces.
+        self.read_blocks: dict[str, Span] = {}
         #: The labels that have been read.
         self.labels: dict[str, Span] = {}
         #: Words that mean themselves.
         self.words = {*registry.option_words(), *options.all_flags(), *registry.words(), *given_words}
+        #: Names that are not known, by the place and the code of what is said of them, with those that are.
+        self.unresolved: dict[tuple[Span, str], tuple[str, Mapping[str, Span]]] = {}
         self._signatures: dict[Span, tuple[Collection[str], Collection[str]]] = {}
 
     def problem(
@@ -60,6 +67,10 @@ class LineResolver:
             title = f"block `{word.text}` is defined below its use"
             help_ = "define it above its first use"
             self.problem("unknown-layer", title, word.span, "it is not known here", help_, also=also)
+        elif layer is None and word.text in self.read_blocks:
+            also = Label(self.read_blocks[word.text], "it holds up to the closing brace", primary=False)
+            title = f"block `{word.text}` is defined inside other braces"
+            self.problem("unknown-layer", title, word.span, "it is not known here", IN_FRONT, also=also)
         elif layer is None and word.text in names:
             title = f"`{word.text}` is a value, and a line starts with a layer or a block"
             also = Label(names[word.text], "it is defined here", primary=False)
@@ -75,6 +86,16 @@ class LineResolver:
         elif layer is None:
             self.unknown(word, "layer" if not blocks else "layer or block", (*registry.words(), *blocks))
         return layer
+
+    def _with_dash(self, word: syntax.Name) -> bool:
+        """Whether a layer has its size behind a dash, `conv3-64`, as the tables of papers do; says so."""
+        dashed = re.match(r"\w+-(\d+)\b(?!\s*[-+*/%])", self.source.text[word.span.start :][:80])
+        meant = vocabulary.with_size(word.text, dashed[1]) if dashed else ""
+        if dashed and meant:
+            span = Span(word.span.start, word.span.start + dashed.end())
+            title = f"there is no layer `{dashed[0]}`"
+            self.problem("unknown-layer", title, span, "", f"here that is `{meant}`")
+        return meant != ""
 
     def _in_words(self, word: syntax.Name) -> str:
         """What a layer is called whose name is written in two words or three: `max pool`."""
@@ -116,6 +137,8 @@ class LineResolver:
         block = blocks.get(line.word.text)
         if block is not None:
             self._block_use(line, block, names)
+            return
+        if self._with_dash(line.word):
             return
         if line.word.text not in names and line.word.text not in self.labels and self._misspelt(line):
             # What it is meant to name is not unknown further down.
@@ -196,12 +219,14 @@ class LineResolver:
         return slip is not None
 
     def _spaced_call(self, name: syntax.Name) -> bool:
-        """Whether this is a function with a space behind it; says so."""
-        spaced = name.text in FUNCTIONS and self.source.text[name.span.end :].lstrip(" ").startswith("(")
-        if spaced:
+        """Whether this is a function with a space behind it, or with a bare number; says so."""
+        behind = self.source.text[name.span.end :][:40]
+        given = re.match(r" +(?:(\()|([\d.]+))", behind) if name.text in FUNCTIONS else None
+        if given is not None:
             title = "a call has no space before its parenthesis"
-            self.problem("unknown-word", title, name.span, "", f"write `{name.text}(…)`")
-        return spaced
+            title = title if given[1] else "a function has its numbers in parentheses"
+            self.problem("unknown-word", title, name.span, "", f"write `{name.text}({given[2] or '…'})`")
+        return given is not None
 
     def _too_many(
         self, word: str, layer: type[Layer], argument: syntax.Expr, arguments: tuple[syntax.Argument, ...]
@@ -260,11 +285,11 @@ class LineResolver:
 
     def value(
         self, expr: syntax.Expr, names: Mapping[str, Span], extra: Collection[str] = (), *,
-        words: bool = False, of: str = "",
+        words: bool = False, of: str = "", operand: bool = False,
     ) -> None:  # fmt: skip
         """Check an expression's names; `extra` words are fine too, and with `words` any bare word is.
 
-        `of` is the option that the expression is the value of.
+        `of` is the option that the expression is the value of; as an `operand` it is a number.
         """
         match expr:
             case syntax.Name(text=text):
@@ -276,18 +301,24 @@ class LineResolver:
                 elif extra:
                     self.unknown(expr, "value", (*sorted(extra), *names), of=of)
                 else:
+                    self.unresolved[expr.span, "unknown-name"] = text, names
+                    near = "" if operand or self.enough else vocabulary.word_like(text, names, self.words)
+                    if near:
+                        help_ = f"did you mean `{near}`?"
+                        self.problem("unknown-name", f"there is no name `{text}`", expr.span, "", help_)
                     self.unknown(expr, "name", names)
             case syntax.TupleOf(items=items):
                 for item in items:
                     self.value(item, names, extra, words=words, of=of)
-            case syntax.Prefix(operand=operand):
-                self.value(operand, names, extra)
+            case syntax.Prefix(operand=part):
+                self.value(part, names, extra, operand=True)
             case syntax.Chain(span=span) if self._dashed(span) in extra:
                 title = f"`{of}` has no value `{self.source.text[span.start : span.end]}`"
                 self.problem("unknown-value", title, span, "", f"write `{self._dashed(span)}`")
             case syntax.Chain(first=first, rest=rest):
-                for operand in (first, *(operand for _, operand in rest)):
-                    self.value(operand, names, extra)
+                numbers = rest[0][0] not in ("==", "!=", "and", "or")
+                for part in (first, *(part for _, part in rest)):
+                    self.value(part, names, extra, operand=numbers)
             case syntax.FunctionCall(function=function, arguments=arguments):
                 if function.text in registry.trims():
                     title = f"there is no function `{function.text}`"
@@ -332,6 +363,7 @@ class LineResolver:
         self, word: str, layer: type[Layer], name: syntax.Name, names: Mapping[str, Span], takes_value: bool
     ) -> None:
         known = () if self.enough else tuple(names)
+        self.unresolved[name.span, "unknown-word"] = name.text, names
         help_ = vocabulary.for_flag(
             name.text, word, layer, known, takes_value=takes_value, guess=not self.enough
         )

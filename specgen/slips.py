@@ -7,6 +7,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from specgen import options, syntax, vocabulary
+from specgen.layers import registry
 from specgen.layers.base import Layer
 from specgen.source import Source, Span
 
@@ -58,9 +59,11 @@ def slip_on_line(
         ):
             return _without_equal(word, known, first, source.text[value.span.start : value.span.end])
         case (syntax.Chain(rest=(("+" | "-" as sign, syntax.Name() as last), *_)), *_) if (
-            last.text in flags and last.text not in names
-        ):
+            last.text in flags or registry.find(last.text)
+        ) and last.text not in names:
             title = f"`{sign}` is arithmetic, and `{last.text}` is no number"
+            if last.text not in flags:
+                return Slip(title, last.span, "what is added are branches: `add { conv 64 | conv 64 k=1 }`")
             help_ = (
                 f"write `{last.text}` with a space in front" if sign == "+" else f"leave `{last.text}` out"
             )
@@ -109,6 +112,8 @@ def instead_of_position(
     windowed = "k" in layer.short and isinstance(argument, (syntax.Number, syntax.TupleOf))
     numbers = [source.text[one.span.start : one.span.end] for one in arguments]
     plain = all(isinstance(one, (syntax.Number, syntax.TupleOf)) for one in arguments)
+    if plain and len(numbers) == 2 and re.fullmatch(r"0\d\d", text):
+        return (f"digits are not grouped: write `{word} {''.join(numbers)}`",)
     if layer.positional[:1] in (("out_channels",), ("out_features",), ("num_heads",)) and plain:
         # Of two numbers, PyTorch's first is what arrives; no kernel is as large as the second then.
         if windowed and (isinstance(argument, syntax.TupleOf) or (text.isdigit() and int(text) < 12)):

@@ -44,7 +44,7 @@ def explain(source: Source, found: Token, accepts: Collection[str], tokens: Sequ
         example = EXAMPLES.get(here.statement.type)
         help_ = f"for example: `{example}`" if example else ""
     labels = [Label(mistake.at or _place(source, found), mistake.label)]
-    if here.opened is not None:
+    if here.opened is not None and here.opened.span != labels[0].span:
         labels.append(
             Label(here.opened.span, f"inside this `{_BRACKETS[here.opened.type][0]}`", primary=False)
         )

@@ -29,6 +29,7 @@ _SIGNS = {
     "∗": "multiply with `*`",
     "÷": "divide with `/` or `//`",
 }
+_NO_LATEX = "a spec has no commands of LaTeX"
 _UNKNOWN_SIZE = "a size that is not known is a param: `param size = 224`, `input (3, size, size)`"
 _QUOTES = {'"': '"', "'": "'", "“": "”", "”": "”", "„": "“", "‘": "’", "’": "’", "«": "»", "`": "`"}
 _DASHES = "‐‑‒–—−"
@@ -74,11 +75,11 @@ _ELSEWHERE = (
     ),
     (r"\s*(```|~~~)", "Markdown, not a spec", "leave out this line, and the one that closes it"),
     (
-        r"\s*\\(begin|end|documentclass|usepackage|section|item|hline)\b",
+        r"\s*\\[A-Za-z]+|.*\\\\\s*$",
         "LaTeX, not a spec",
         "a spec lists layers, one on a line: `conv 64 k=3`",
     ),
-    (r"\s*(/\*|//|--\s|<!--)", "a comment of another language", "a comment starts with `#`"),
+    (r"\s*(/\*|//|--\s|<!--|%\s*[A-Za-z])", "a comment of another language", "a comment starts with `#`"),
     (r"\s*(\"\"\"|''')", "a docstring", "comments at the top of a spec, with `#`, become the docstring"),
 )
 
@@ -138,18 +139,21 @@ def unexpected_text(source: Source, offset: int) -> SpecError:
     sign = source.text[offset]
     if sign.isalnum() or sign in "._":
         return _unexpected_word(source, offset)
-    found, help_ = sign, _SIGNS.get(sign, "")
+    shown, found, help_ = sign, sign, _SIGNS.get(sign, "")
     before, after = source.text[max(offset - 2, 0) : offset], source.text[offset + 1 : offset + 2]
+    called = _call(source, offset) if sign == "[" or sign in _QUOTES else None
+    if called is not None:
+        return called
     if sign in _QUOTES:
-        called = _call(source, offset)
-        if called is not None:
-            return called
         end = _QUOTES[sign]
         found = _matched(rf"{re.escape(sign)}[^{end}\n]*{end}?", source, offset)
         help_ = "there are no strings: write the word without quotes"
+    elif sign == "\\" and (command := _matched(r"\\[A-Za-z]+", source, offset)):
+        shown = found = command
+        help_ = "sizes are written with the letter x: 3x224x224" if command == "\\times" else _NO_LATEX
     elif sign in "&!":
         found = _matched("&+|!", source, offset)
-    elif sign in "×✕✖⨯":
+    elif sign in "×✕✖⨯⨉":
         tight = before[-1:].isdigit() and after.isdigit()
         help_ = "sizes are written with the letter x: 3x224x224"
         help_ = help_ if tight else f"{help_}; numbers are multiplied with `*`"
@@ -181,7 +185,7 @@ def unexpected_text(source: Source, offset: int) -> SpecError:
         help_ = "a minus is written `-`"
     elif not help_ and normalize("NFKC", sign).isascii() and normalize("NFKC", sign).isprintable():
         help_ = f"write `{normalize('NFKC', sign).strip()}`" if sign.strip() else ""
-    title = f"`{sign}` has no meaning here" if sign != "`" else "a backtick has no meaning here"
+    title = f"`{shown}` has no meaning here" if sign != "`" else "a backtick has no meaning here"
     if combining(sign):  # by itself it would be drawn over the quote in front of it
         title = f"U+{ord(sign):04X} ({name(sign, 'a mark').lower()}) has no meaning here"
     return error(source, title, Label(Span(offset, offset + len(found))), help_=(help_,) if help_ else ())
@@ -205,7 +209,7 @@ def _called_in_brackets(source: Source, offset: int) -> str:
 
 
 def _call(source: Source, offset: int) -> SpecError | None:
-    """The error for a layer that is called with strings in its parentheses."""
+    """The error for a layer that is called with strings or lists in its parentheses."""
     from specgen.calls import layer_called
 
     start = source.text.rfind("\n", 0, offset) + 1
@@ -227,7 +231,7 @@ def _unexpected_word(source: Source, offset: int) -> SpecError:
     help_ = ""
     if not found.isascii():
         title, label = f"`{shown}` is not a name", "names are made of A–Z, a–z, 0–9 and _"
-        if found[0].isdigit():
+        if found[0].isnumeric():
             title, label = f"`{shown}` is not a number", "numbers are made of 0–9"
         help_ = _look_alike(found)
     elif re.fullmatch(r"0[xX][0-9A-Fa-f]*[A-Fa-f][0-9A-Fa-f]*", found):
@@ -259,6 +263,8 @@ def _unexpected_word(source: Source, offset: int) -> SpecError:
         title, label = f"`{shown}` is not a number", "a number has digits"
     elif found.strip("0123456789.") == "":
         title, label = f"`{shown}` is not a number", "a number has one point at most"
+        if re.fullmatch(r"\d+\.\.\.?\d+", found):
+            help_ = "there are no ranges: in `repeat 3 as i { … }`, `i` counts from 0"
     elif re.fullmatch(r"[0-9]+(_[0-9]+)+", found):
         title, label = f"`{shown}` is not a number", "digits are not grouped"
         help_ = f"write `{found.replace('_', '')}`"
@@ -287,7 +293,9 @@ def _look_alike(found: str) -> str:
 
 def _dotted(source: Source, span: Span, found: str) -> SpecError:
     """The error for `nn.Conv2d`, `self.conv1` and their kind."""
-    from specgen.calls import CONTAINERS, SEQUENTIAL, line_for
+    from specgen.calls import CONTAINERS, layer_called, line_for
+    from specgen.layers import registry
+    from specgen.vocabulary import ours
 
     owner, _, last = found.rpartition(".")
     rest = source.text[span.end :].split("\n", 1)[0]
@@ -300,7 +308,10 @@ def _dotted(source: Source, span: Span, found: str) -> SpecError:
         inner = re.match(r"\(\s*(?:[A-Za-z_]+\.)*([A-Z]\w*\(.*)\)\s*$", rest)
         line = line_for(last + rest) or (line_for(inner[1]) if inner else "")
         help_ = f"write `{line}`" if line else "a layer has a line of its own: `conv 64 k=3`"
-        help_ = SEQUENTIAL if last.casefold() in CONTAINERS else help_
+        if last.casefold() in CONTAINERS or ours(last, ("add", "mul", "cat")):
+            help_ = layer_called(last + rest, source.text)
+    elif meant := registry.find(last.casefold()) or registry.find(ours(last, registry.words())):
+        help_ = f"here that is called `{meant.word}`"
     title = f"`{found if len(found) <= 40 else found[:40] + '…'}` is not a name"
     return error(source, title, Label(span, "a name has no dots"), help_=(help_,) if help_ else ())
 

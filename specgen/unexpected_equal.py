@@ -40,6 +40,11 @@ def unexpected_equal(here: Here) -> Mistake | None:
         word, text = here.before[index_of(here.opened, here.before) - 1], here.source.text
         help_ = layer_called(word.value + text[here.opened.start_pos :].partition("\n")[0], text)
         return Mistake("a layer takes its arguments without parentheses", "", help_, here.opened.span)
+    if here.opened is not None and here.opened.type == "LPAREN" and here.in_statement("NAME"):
+        written = re.fullmatch(r"(\w+\s*=\s*[\w.]+)(\s*,\s*\w+\s*=\s*[\w.]+)*", inside := _inside(here))
+        help_ = f"write `{' '.join(re.split(r'[ ,]+', inside))}`" if written and len(inside) < 40 else ""
+        if not here.behind("CALLED", "LPAREN", "NAME"):
+            return Mistake("options stand without parentheses", "", help_, here.opened.span)
     if here.opened is not None and here.behind("CALLED", "LPAREN", "NAME"):
         return Mistake("a function takes its numbers by position, without names", "leave the name out")
     if here.in_statement("NAME") and len(here.before) > 1 and here.before[-2].type == "EQUAL":
@@ -48,6 +53,13 @@ def unexpected_equal(here: Here) -> Mistake | None:
         label = "an option's name stands in front of it"
         return Mistake("`=` gives an option its value; equality is `==`", label)
     return None
+
+
+def _inside(here: Here) -> str:
+    """What stands in the parentheses that are open, where they are closed in that line."""
+    assert here.opened is not None
+    inside, closed, _ = here.source.text[here.opened.end_pos :].partition("\n")[0].partition(")")
+    return inside.strip() if closed else ""
 
 
 def _no_option(here: Here, last: Token) -> Mistake:

@@ -286,6 +286,8 @@ def unexpected_arithmetic(here: Here) -> Mistake | None:
         and last is not None
         and last.type in ("NAME", "EQUAL", "LPAREN", "COMMA", "PLUS")
     ):
+        if last is here.statement and here.next is not None and here.next.type == "NAME":
+            return Mistake("`+` joins numbers", "", "what is added are branches: `add { id | conv 64 }`")
         return Mistake("a number has no `+` in front", "leave it out")
     if here.in_statement("NETWORK", "VARIANT") and len(here.before) > 1 and found.type in ("MINUS", "NUMBER"):
         words = re.match(r"(network|variant)\s+([\w-]+)", here.statement_text())

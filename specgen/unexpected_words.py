@@ -128,9 +128,12 @@ def unexpected_keyword(here: Here) -> Mistake | None:
     if found.type == "IF" and here.in_statement("NAME"):
         line = here.statement_text().partition("#")[0]
         head, _, condition = line.partition(" if ")
-        simple = condition and not set("{};|") & set(line) and len(line) <= 60
+        condition, _, otherwise = condition.partition(" else ")
+        simple = condition and not otherwise and not set("{};|") & set(line) and len(line) <= 60
         help_ = f"write `if {condition.strip()} {{ {head.strip()} }}`" if simple else ""
         return Mistake("`if` stands in front of what it decides", "", help_)
+    if found.type == "IN" and here.in_statement("IF", "RESIDUAL"):
+        return Mistake("unexpected `in`", "", "compare with each: `act == relu or act == gelu`")
     if found.type == "IF" and here.in_statement("PARAM", "LET") and here.last is not here.statement:
         help_ = "for example: `if wide { conv 64 } else { conv 32 }`"
         return Mistake("`if` decides between statements, not between values", "", help_)

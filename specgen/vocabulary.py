@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from specgen import options
 from specgen.diagnostics import listed, nearest
@@ -108,6 +108,8 @@ _ELSEWHERE = {
     "negative_slope": "slope alpha negativeslope leak",
     "nobias": "nobiases biasless",
     "half": "auto samepad",
+    "none": "linear identity",
+    "dim": "axis",
     "same": "sameupper samelower",
     # functions of `init`
     "kaiming_normal": "henormal kaiming he msra",
@@ -195,6 +197,14 @@ def ours(word: str, known: Collection[str]) -> str:
     return next((one for one in (*_BY_WORD.get(folded, ()), *own) if one in known), "")
 
 
+def word_like(word: str, names: Iterable[str], words: Collection[str]) -> str:
+    """The word that means itself and is meant by one that names nothing; empty if a name is as near."""
+    if nearest(word, names):
+        return ""
+    near = nearest(word, words, least=0.7) if len(word) > 3 else []
+    return ours(word, words) or (near[0] if near else "")
+
+
 def for_unknown(word: str, what: str, known: Sequence[str]) -> list[str]:
     """Help for a layer, a block, a name, … that is not among the known ones."""
     if word in ("True", "False") or (word == "None" and (what == "name" or "none" in known)):
@@ -237,6 +247,14 @@ def for_unknown(word: str, what: str, known: Sequence[str]) -> list[str]:
     if what == "kind of layer":
         return ["known here: `all`, `conv`, `linear`, `norm`, and the word of each layer with weights"]
     return [f"known here: {listed(known)}"] if 0 < len(known) <= 8 else []
+
+
+def with_size(word: str, size: str) -> str:
+    """The line for a layer's word and its size; empty for what is no layer, or takes no size."""
+    if line := _with_options(word):
+        return line.replace("64", size, 1)
+    found = registry.find(word.casefold()) or registry.find(ours(word, registry.words()))
+    return f"{found.word} {size}" if found is not None and found.takes_trim else ""
 
 
 def _with_options(word: str) -> str:
@@ -356,7 +374,8 @@ def for_flag(
         return [f"did you mean `{near[0]}`?"]
     if name.casefold() in _ENDLESS:
         return [_FINITE] if takes_value else []
-    if takes_value and objection(name, local=True) is None and name not in registry.option_words():
+    taken = objection(name, local=True) or name in (*registry.option_words(), *options.all_flags())
+    if takes_value and not taken:
         return [f"if it is meant to be a number, define it above: `param {name} = 64`"]
     return [f"`{word}` knows {_listed_flags(layer)}" if flags else f"`{word}` takes {listed_options(layer)}"]
 

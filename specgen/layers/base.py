@@ -303,12 +303,15 @@ def per_axis(value: PerAxis, x: Shape, option: str) -> tuple[int, ...]:
     return value
 
 
-def need_map(x: Shape, word: str, rank: int | None = None) -> None:
-    """Refuse anything but a feature map, channels first; with `rank` spatial axes, if that is given."""
+def need_map(x: Shape, word: str, rank: int | None = None, *, turns_tokens: bool = False) -> None:
+    """Refuse anything but a feature map, channels first; with `rank` spatial axes, if that is given.
+
+    With `turns_tokens`, tokens are told how to become one: what such a layer makes of them is of use.
+    """
     if x.is_map and rank in (None, x.rank):
         return
     wanted = f"a feature map with {rank} spatial axes" if x.is_map else "a feature map"
-    turned = x.channels_last and x.rank > 1 and rank in (None, x.rank)
+    turned = x.channels_last and (x.rank > 1 or turns_tokens) and rank in (None, x.rank)
     advice = "put `channels_first` in front of it" if turned else ""
     raise Refusal("needs-map", f"`{word}` needs {wanted}", f"what arrives is {x.describe()}", advice=advice)
 

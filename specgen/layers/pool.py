@@ -239,7 +239,7 @@ class GlobalAvgPool(Layer):
     example = "gap"
 
     def infer(self, x: Shape) -> Shape:
-        need_map(x, self.word)
+        need_map(x, self.word, turns_tokens=True)  # their mean
         return x.replace(spatial=(1,) * x.rank)
 
     def call(self, x: Shape) -> Call:

@@ -35,29 +35,36 @@ def dropout_before_norm(checked: Checked) -> Iterator[Diagnostic]:
 
 
 def activation_twice(checked: Checked) -> Iterator[Diagnostic]:
-    """Two activations with nothing between them but a dropout."""
-    for step, before, direct in _past_dropout(checked):
+    """Two activations with nothing between them but dropouts, or a norm where the first was not asked for."""
+    for step, before, between in _past(checked, "dropout", "norm"):
         if before is None or not step.layer.family == before.layer.family == "activation":
             continue
-        behind = "right behind" if direct else "behind a dropout and"
+        normed = any(layer.layer.family == "norm" for layer in between)
+        if normed and not _is_implied(checked, before):
+            continue
+        title = f"`{step.kind}` right behind `{before.kind}`"
+        if between:
+            names = " and ".join(f"`{layer.kind}`" for layer in between)
+            title = f"`{step.kind}` behind `{before.kind}`, with {names} between them"
         yield checked.warn(
             "activation-twice",
-            f"`{step.kind}` {behind} `{before.kind}`",
-            Label(step.asked, _second(before.kind, step.kind)),
+            title,
+            Label(step.asked, "this is the second" if normed else _second(before.kind, step.kind)),
             also(before.asked, _first(checked, before)),
-            help=_without_first(checked, before, step),
+            help=_no_activation(checked, before) if normed else _without_first(checked, before, step),
         )
 
 
-def _past_dropout(checked: Checked) -> Iterator[tuple[DraftLayer, DraftLayer | None, bool]]:
-    """Every layer, the one whose values it alone reads, where a dropout passes on what it reads, and
-    whether none does."""
-    passed: dict[int, DraftLayer | None] = {}
+def _past(
+    checked: Checked, *families: str
+) -> Iterator[tuple[DraftLayer, DraftLayer | None, tuple[DraftLayer, ...]]]:
+    """Every layer, the one in front of it whose values it alone reads, and those of some families between."""
+    passed: dict[int, tuple[DraftLayer | None, tuple[DraftLayer, ...]]] = {}
     for step, before, *_ in checked.layers:
-        made = passed.get(id(before), before)
-        if step.layer.family == "dropout":
-            passed[id(step)] = made
-        yield step, made, made is before
+        made, between = passed.get(id(before), (before, ()))
+        if step.layer.family in families:
+            passed[id(step)] = made, (*between, step)
+        yield step, made, between
 
 
 def _second(first: str, second: str) -> str:
@@ -79,8 +86,13 @@ def _is_own_line(checked: Checked, step: DraftLayer) -> bool:
     return kind is type(step.layer)
 
 
+def _is_implied(checked: Checked, step: DraftLayer) -> bool:
+    """Whether an activation is there because nothing else was said."""
+    return step.word == step.asked and not _is_own_line(checked, step)
+
+
 def _first(checked: Checked, before: DraftLayer) -> str:
-    if before.word != before.asked or _is_own_line(checked, before):
+    if not _is_implied(checked, before):
         return "this is the first"
     return f"`{checked.text(before.word)}` ends with `{before.kind}` unless it says otherwise"
 
@@ -92,7 +104,11 @@ def _without_first(checked: Checked, before: DraftLayer, step: DraftLayer) -> st
         return "leave one of them out"
     if step.layer.trim == "act" and _is_own_line(checked, step):
         return f"write `{step.kind}` on the line of the `{word}`, in place of `{before.kind}`"
-    return f"with `linear` on its line, the `{word}` has no activation"
+    return _no_activation(checked, before)
+
+
+def _no_activation(checked: Checked, before: DraftLayer) -> str:
+    return f"with `linear` on its line, the `{checked.text(before.word)}` has no activation"
 
 
 def bias_before_norm(checked: Checked) -> Iterator[Diagnostic]:
@@ -168,7 +184,7 @@ def linear_twice(checked: Checked) -> Iterator[Diagnostic]:
 
 def softmax_inside(checked: Checked) -> Iterator[Diagnostic]:
     """A softmax whose probabilities go into a weighted layer."""
-    for step, before, _ in _past_dropout(checked):
+    for step, before, _ in _past(checked, "dropout"):
         if before is None or before.kind not in ("softmax", "log_softmax"):
             continue
         if step.layer.family in ("conv", "linear", "norm"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from specgen import syntax
 from specgen.diagnostics import Diagnostic, Label
@@ -75,9 +76,9 @@ def _lines(unread: tuple[int, ...]) -> str:
 
 def _reads_all(layer: Layer, x: Shape) -> str:
     """A change of one option that leaves nothing out, tried."""
-    changes = (
-        {"ceil": {"ceil_mode": True}} if isinstance(layer, WindowPool) else {"p=half": {"padding": "half"}}
-    )
+    changes: dict[str, dict[str, Any]] = {"p=half": {"padding": "half"}, "p=0": {"padding": 0}}
+    if isinstance(layer, WindowPool):
+        changes = {"ceil": {"ceil_mode": True}}
     for said, change in changes.items():
         try:
             other = layer.with_options(**change)

@@ -186,21 +186,29 @@ def _bodies(statement: syntax.Statement) -> Iterator[syntax.Body]:
 
 
 def unused_default(checked: Checked) -> Iterator[Diagnostic]:
-    """A `default` behind which, in its braces, nothing could take it."""
+    """A `default` without options, or one behind which, in its braces, nothing could take them."""
     unused: list[syntax.Default] = []
     _layers(checked.spec.body, unused)
     for statement in unused:
         word = statement.layer.text
-        yield checked.warn(
-            "unused-default",
-            f"`default {word}` reaches nothing",
-            Label(statement.span, f"no `{word}` is written below, in these braces"),
-            help="a `default` stands above the layers that it is for",
-        )
+        title, label = f"`default {word}` reaches nothing", f"no `{word}` is written below, in these braces"
+        help_ = "a `default` stands above the layers that it is for"
+        if not statement.arguments:
+            title, label, help_ = f"`default {word}` gives no option", "this changes nothing", _on_conv(word)
+        yield checked.warn("unused-default", title, Label(statement.span, label), help=help_)
+
+
+def _on_conv(word: str) -> str:
+    """What was meant by a `default` that names a norm or an activation alone, if it needs no value."""
+    layer = registry.find(word)
+    if layer is None or layer.trim not in ("norm", "act"):
+        return ""
+    needs_value = any(option.required for option in layer.options.values())
+    return "" if needs_value else f"for `{word}` behind each `conv`, write `default conv {word}`"
 
 
 def _layers(body: syntax.Body, unused: list[syntax.Default]) -> set[str | None]:
-    """The layers whose defaults a body takes; a `default` in it that nothing takes is added to `unused`."""
+    """The layers whose defaults a body takes; a `default` in it for nothing is added to `unused`."""
     found: set[str | None] = set()
     for statement in reversed(body.statements):
         match statement:
@@ -209,7 +217,8 @@ def _layers(body: syntax.Body, unused: list[syntax.Default]) -> set[str | None]:
                 found |= {layer.word, layer.inherits_defaults} if layer is not None else set()
             case syntax.Default(layer=word):
                 layer = registry.find(word.text)
-                if layer is not None and not layer.trim and layer.word not in found:
+                reached = layer is None or layer.trim or layer.word in found
+                if not reached or not statement.arguments:
                     unused.append(statement)
             case _:
                 for inner in _bodies(statement):
