@@ -17,11 +17,11 @@ def odd_input(sizes: tuple[int, ...], span: Span, source: Source) -> Diagnostic 
     label = f"this is {first} channel{'s' * (first != 1)} of {times(tuple(rest))}"
     if len(sizes) in (2, 3) and sizes[-1] <= 4 < min(sizes[:-1]) and prod(sizes[:-1]) >= 25:
         turned = "x".join(map(str, (sizes[-1], *sizes[:-1])))
-        turned = f"if {sizes[-1]} is the number of channels, write `input {turned}`"
-        return Diagnostic(
-            "channels-last", "channels come first", (Label(span, label),), (turned,),
-            source=source, severity="warning",
-        )  # fmt: skip
+        meant = f"if {sizes[-1]} is the number of channels, write `input {turned}`"
+        return _channels_first(span, label, meant, source)
+    if len(sizes) == 2 and sizes[0] == sizes[1] >= 16:
+        meant = f"if this is a picture with one channel, write `input 1x{first}x{first}`"
+        return _channels_first(span, label, meant, source)
     if len(sizes) != 4:
         return None
     if rest[2] in (1, 3) and min(rest[:2]) > 4:
@@ -33,6 +33,17 @@ def odd_input(sizes: tuple[int, ...], span: Span, source: Source) -> Diagnostic 
             "batch-in-input", title, (Label(span, label),), (meant,), source=source, severity="warning"
         )
     return None
+
+
+def _channels_first(span: Span, label: str, meant: str, source: Source) -> Diagnostic:
+    return Diagnostic(
+        "channels-last",
+        "channels come first",
+        (Label(span, label),),
+        (meant,),
+        source=source,
+        severity="warning",
+    )
 
 
 def last_change(placed: Sequence[Sequence[Draft]]) -> Label | None:

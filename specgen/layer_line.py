@@ -56,9 +56,10 @@ def given_on(
             else:
                 option = next(by_position, "")
                 if is_word or not option:
+                    name = argument.text if isinstance(argument, syntax.Name) and not is_word else ""
                     evaluation.fail(
                         "wrong-value", f"`{kind.word}` has no use for this value", argument.span,
-                        f"this is {describe(value)}",
+                        f"this is {describe(value)}", f"write `{name}={name}`" if name in known else "",
                     )  # fmt: skip
         if option in given:
             also = Label(given[option].span, "the first one is here", primary=False)

@@ -184,7 +184,18 @@ class Placing(Evaluation):
         if refusal.advice:
             yield [Remedy(refusal.advice)]
         elif refusal.code == "needs-map":
-            yield chain(remedies.in_front(self.placed(), layer, line, self.source), self._multiplied_input())
+            in_front = remedies.in_front(self.placed(), layer, line, self.source)
+            yield chain(in_front, self._multiplied_input(), self._input_as_map(layer, arrived))
+
+    def _input_as_map(self, layer: Layer, arrived: Shape) -> Iterator[Remedy]:
+        """How to write an `input` of one size as the map that a convolution or a pooling takes."""
+        if not self.own_input or any(self.placed()) or layer.family not in ("conv", "pool"):
+            return
+        size = int(arrived.channels)
+        if layer.word == "deconv":
+            yield Remedy(f"as a map of one position it is written `input {size}x1x1`")
+        else:
+            yield Remedy(f"as a line of one channel it is written `input 1x{size}`")
 
     def _multiplied_input(self) -> Iterator[Remedy]:
         """How to write an `input` whose sizes were multiplied instead of joined."""

@@ -216,11 +216,8 @@ class _Resolver(LineResolver):
                 title, where = f"`{name}` is defined inside other braces", "it holds up to the closing brace"
                 help_ = IN_FRONT if what == "let" else ""
             elif span > place[0]:
-                title, where, help_ = (
-                    f"`{name}` is defined below its use",
-                    "this is below",
-                    "move its line up",
-                )
+                title, where = f"`{name}` is defined below its use", "this is below"
+                help_ = "put it in front" if what == "argument" else "move its line up"
             else:
                 title, where, help_ = f"`{name}` is not known in its own value", "it is defined here", ""
             labels = Label(place[0], "it is not known here"), Label(span, where, primary=False)
@@ -243,7 +240,7 @@ class _Resolver(LineResolver):
         if (
             isinstance(first, syntax.Name)
             and first.text not in names
-            and re.fullmatch(r"\w(x\w+)+", first.text)
+            and re.fullmatch(r"\w(x\w+)+|(x\d+)+", first.text)
         ):
             title = f"there is no name `{first.text}`"
             self.problem("unknown-name", title, first.span, "", "sizes are numbers: `input 3x224x224`")

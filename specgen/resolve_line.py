@@ -273,7 +273,12 @@ class LineResolver:
             and not any((name.span, "argument-order") in self.found for name, _ in block.arguments)
         ):
             title = f"`{block.name.text}` needs {listed(missing)}"
-            self.problem("value-missing", title, line.word.span, "not given here", also=also)
+            advice = []
+            match line.arguments:
+                case (syntax.TupleOf(span=span),) if self.source.text[span.start] == "(":
+                    inside = self.source.text[span.start + 1 : span.end - 1].replace(",", " ")
+                    advice = [f"write `{' '.join([line.word.text, *inside.split()])}`"]
+            self.problem("value-missing", title, line.word.span, "not given here", *advice, also=also)
 
     def _signature(self, block: syntax.Block) -> tuple[Collection[str], Collection[str]]:
         """The names of a block's arguments, and those without a default: worked out once for all its uses."""

@@ -118,6 +118,8 @@ def instead_of_position(
         # Of two numbers, PyTorch's first is what arrives; no kernel is as large as the second then.
         if windowed and (isinstance(argument, syntax.TupleOf) or (text.isdigit() and int(text) < 12)):
             return (f"write `{word} {numbers[0]} {_as_window(numbers[1:])}`",)
+        if not windowed and len(numbers) > 2:
+            return (f"each layer is written: `{'; '.join(f'{word} {number}' for number in numbers[:3])}`",)
         line = f"{word} {numbers[1]} {_as_window(numbers[2:])}".rstrip()
         return (f"what arrives is not written: `{line}`",)
     if windowed:

@@ -166,7 +166,7 @@ def unexpected_text(source: Source, offset: int) -> SpecError:
     elif (
         sign == "["
         and (values := re.match(r"\[(\s*[\w.]+(?:\s*,\s*[\w.]+)*\s*)\]", source.text[offset : offset + 60]))
-        and before[-1:] == "="
+        and before.rstrip()[-1:] == "="
     ):
         help_ = f"a tuple is written in parentheses: `({values[1].strip()})`"
     elif sign == "[" and re.search(r"(^|\n)\s*for\b[^\n]*\bin\s*$", source.text[:offset][-200:]):
@@ -252,7 +252,7 @@ def _unexpected_word(source: Source, offset: int) -> SpecError:
                 if len(body) < 40 and not set("{}|") & set(body)
                 else ""
             )
-        elif re.match(r"-\s*1", source.text[span.end :]):
+        elif re.match(r"-\s*1|\?", source.text[span.end :]):
             help_ = _UNKNOWN_SIZE
     elif re.fullmatch(r"[0-9.]+(x[0-9.]+)+", found):
         title, label = f"`{shown}` is not a size", "sizes are whole numbers"
@@ -272,6 +272,7 @@ def _unexpected_word(source: Source, offset: int) -> SpecError:
         return _dotted(source, span, found)
     else:
         title, label = f"`{shown}` is neither a number nor a name", "a name starts with a letter"
+        help_ = f"write `{found[:-2]}*in`" if re.fullmatch(r"\d+in", found) else ""
     return error(source, title, Label(span, label), help_=(help_,) if help_ else ())
 
 

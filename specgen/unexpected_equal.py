@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from specgen.lalr import Token
-from specgen.unexpected import EXAMPLES, KEYWORDS, Here, Mistake, index_of, together
+from specgen.unexpected import EXAMPLES, KEYWORDS, NEEDS, Here, Mistake, index_of, together
 
 
 def unexpected_equal(here: Here) -> Mistake | None:
@@ -40,26 +40,29 @@ def unexpected_equal(here: Here) -> Mistake | None:
         word, text = here.before[index_of(here.opened, here.before) - 1], here.source.text
         help_ = layer_called(word.value + text[here.opened.start_pos :].partition("\n")[0], text)
         return Mistake("a layer takes its arguments without parentheses", "", help_, here.opened.span)
-    if here.opened is not None and here.opened.type == "LPAREN" and here.in_statement("NAME"):
-        written = re.fullmatch(r"(\w+\s*=\s*[\w.]+)(\s*,\s*\w+\s*=\s*[\w.]+)*", inside := _inside(here))
-        help_ = f"write `{' '.join(re.split(r'[ ,]+', inside))}`" if written and len(inside) < 40 else ""
-        if not here.behind("CALLED", "LPAREN", "NAME"):
-            return Mistake("options stand without parentheses", "", help_, here.opened.span)
     if here.opened is not None and here.behind("CALLED", "LPAREN", "NAME"):
         return Mistake("a function takes its numbers by position, without names", "leave the name out")
-    if here.in_statement("NAME") and len(here.before) > 1 and here.before[-2].type == "EQUAL":
-        return Mistake("an option has one value", "this is a second `=`")
+    if here.opened is not None and here.opened.type == "LPAREN" and here.in_statement("NAME"):
+        return _options_in_parentheses(here, here.opened)
+    if len(here.before) > 1 and here.before[-2].type == "EQUAL":
+        if here.in_statement("NAME"):
+            return Mistake("an option has one value", "this is a second `=`")
+        if here.in_statement("PARAM", "LET") and here.statement is not None:
+            word = here.statement.value
+            return Mistake(f"each name has a `{word}` of its own", "this is a second `=`")
     if "COMPARE" in here.accepts:
         label = "an option's name stands in front of it"
         return Mistake("`=` gives an option its value; equality is `==`", label)
     return None
 
 
-def _inside(here: Here) -> str:
-    """What stands in the parentheses that are open, where they are closed in that line."""
-    assert here.opened is not None
-    inside, closed, _ = here.source.text[here.opened.end_pos :].partition("\n")[0].partition(")")
-    return inside.strip() if closed else ""
+def _options_in_parentheses(here: Here, opened: Token) -> Mistake:
+    """`conv 64 (k=3, s=2)`."""
+    inside, closed, _ = here.source.text[opened.end_pos :].partition("\n")[0].partition(")")
+    options = [part.strip() for part in inside.split(",")]
+    plain = closed and len(inside) < 40 and all(re.fullmatch(r"\w+\s*=\s*[\w.]+", one) for one in options)
+    help_ = f"write `{' '.join(options)}`" if plain else ""
+    return Mistake("options stand without parentheses", "", help_, opened.span)
 
 
 def _no_option(here: Here, last: Token) -> Mistake:
@@ -75,6 +78,8 @@ def _no_option(here: Here, last: Token) -> Mistake:
 
 def _assignment(here: Here, last: Token) -> Mistake:
     """A `=` behind the first word of a statement."""
+    if last.type in ("PARAM", "LET"):
+        return Mistake("unexpected `=`", NEEDS[last.type])
     if last.type in EXAMPLES:
         return Mistake(f"`{last.value}` takes no `=`", "leave it out")
     from specgen.layers import registry

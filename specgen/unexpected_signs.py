@@ -142,14 +142,16 @@ def _instead_of_comma(here: Here) -> str:
     """What stands between two statements or branches that a comma separates."""
     behind = here.after[1] if len(here.after) > 1 else None
     starts = here.next is not None and here.next.type in ("NAME", *PARALLEL, "RESIDUAL", "REPEAT")
-    if not starts or (behind is not None and behind.type == "EQUAL") or here.opened is None:
+    if not starts or (behind is not None and behind.type == "EQUAL"):
         return ""
-    index = index_of(here.opened, here.before)
+    index = index_of(here.opened, here.before) if here.opened is not None else 0
     of = here.before[index - 1].type if index else ""
     from specgen.layers import registry
 
-    if here.next is not None and here.next.type == "NAME" and registry.find(here.next.value) is None:
-        return ""
+    if here.next is not None and here.next.type == "NAME":
+        layer = registry.find(here.next.value)
+        if layer is None or (layer.trim and here.opened is None):  # of the line in front
+            return ""
     if of in PARALLEL:
         return "branches are separated by `|`, and statements by `;`"
     return "statements are separated by `;`"
@@ -226,6 +228,8 @@ def unexpected_parenthesis(here: Here) -> Mistake | None:
         return Mistake(
             "a layer takes its arguments without parentheses", "", layer_called(here.rest(), here.source.text)
         )
+    if found.type == "CALLED" and here.in_statement("PARAM", "LET") and here.last is statement:
+        return Mistake("a name stands for a value", "no function can be defined")
     if found.type == "CALLED" and here.in_statement("NETWORK"):
         param = re.match(r"\w+\(\s*(\w+)\s*=\s*(\w+)", here.rest())
         help_ = f"a param has a line of its own: `param {param[1]} = {param[2]}`" if param else ""
@@ -288,6 +292,9 @@ def unexpected_arithmetic(here: Here) -> Mistake | None:
     ):
         if last is here.statement and here.next is not None and here.next.type == "NAME":
             return Mistake("`+` joins numbers", "", "what is added are branches: `add { id | conv 64 }`")
+        if last is here.statement and here.next is not None and here.next.type in ("PLUS", "EQUAL"):
+            title = f"`{last.value} {found.value}{here.next.value}` is not a statement"
+            return Mistake(title, "a name keeps its value", "", together(found, here.next))
         return Mistake("a number has no `+` in front", "leave it out")
     if here.in_statement("NETWORK", "VARIANT") and len(here.before) > 1 and found.type in ("MINUS", "NUMBER"):
         words = re.match(r"(network|variant)\s+([\w-]+)", here.statement_text())
