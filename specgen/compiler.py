@@ -11,12 +11,20 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 from specgen import arithmetic, shipped, syntax
-from specgen.diagnostics import Diagnostic, Label, SpecError, abridged, listed, nearest
+from specgen.diagnostics import (
+    Diagnostic,
+    Label,
+    SpecError,
+    abridged,
+    listed,
+    nearest,
+    within_the_stack,
+)
 from specgen.elaborate import Elaborated, elaborate
 from specgen.evaluation import why_no_shape
 from specgen.expressions import LONGEST_TUPLE, Evaluator, Wrong
 from specgen.family import check_variants
-from specgen.given import need, shown
+from specgen.given import cut, need, shown
 from specgen.ir import Network
 from specgen.limits import DEFAULT_LIMITS, Limits
 from specgen.names import class_name
@@ -195,15 +203,16 @@ def _elaborated(
 ) -> tuple[Source, syntax.Spec, Request, Elaborated]:
     """The spec that is meant, what is asked of it, and what it comes to."""
     need("variant", variant, (str, NoneType), "the name of a variant")
-    found, spec, chosen = find(source, text, limits)
-    chosen = chosen if variant is None else variant
-    request = Request(
-        settings=check_settings(found, spec, params),
-        input=None if input is None else as_shape(input),
-        variant=variant_of(found, spec, chosen) if chosen is not None else None,
-        name=class_name(found.stem),
-    )
-    return found, spec, request, elaborate(found, spec, request, limits, trace)
+    with within_the_stack():
+        found, spec, chosen = find(source, text, limits)
+        chosen = chosen if variant is None else variant
+        request = Request(
+            settings=check_settings(found, spec, params),
+            input=None if input is None else as_shape(input),
+            variant=variant_of(found, spec, chosen) if chosen is not None else None,
+            name=class_name(found.stem),
+        )
+        return found, spec, request, elaborate(found, spec, request, limits, trace)
 
 
 def find(
@@ -263,7 +272,7 @@ def as_value(text: str) -> Any:
         found = error.diagnostics[0]
         span = found.labels[0].span
         called = re.match(r"\w+\(", text[span.start :])
-        if found.code == "syntax" and (called or text[span.start : span.start + 1] in tuple("=;{}|:")):
+        if found.code == "syntax" and (called or text[span.start : span.start + 1] in tuple("=;{}|:\n")):
             # What is said of statements would be of no use here.
             label = Label(span, "this belongs to no value")
             title, help_ = (
@@ -290,7 +299,7 @@ def check_settings(source: Source, spec: syntax.Spec, settings: Mapping[str, Any
             near = nearest(name, params)
             known = ", ".join(abridged(params))
             help_ = f"did you mean `{near[0]}`?" if near else f"it has {known}" if known else "it has none"
-            title = f"the spec has no param `{name}`"
+            title = f"the spec has no param `{cut(name)}`"
             raise SpecError([Diagnostic("unknown-param", title, help=(help_,), source=source)])
         checked[name] = _check_value(name, value)
     return checked
@@ -327,9 +336,8 @@ def variant_of(source: Source, spec: syntax.Spec, name: str) -> syntax.Variant:
     words = [statement.name.text for statement in known]
     near = nearest(name, words)
     help_ = f"did you mean `{near[0]}`?" if near else f"it has {', '.join(abridged(words)) or 'none'}"
-    raise SpecError(
-        [Diagnostic("unknown-variant", f"the spec has no variant `{name}`", help=(help_,), source=source)]
-    )
+    title = f"the spec has no variant `{cut(name)}`"
+    raise SpecError([Diagnostic("unknown-variant", title, help=(help_,), source=source)])
 
 
 def _not_found(name: str) -> SpecError:
@@ -342,7 +350,7 @@ def _not_found(name: str) -> SpecError:
         help_ = f"shipped with similar names: {listed(near)}"
     if beside:
         help_ = f"there is {listed(beside)}"
-    title = f"there is no file and no shipped spec `{name}`"
+    title = f"there is no file and no shipped spec `{cut(name)}`" if name else "the name of the spec is empty"
     return SpecError([Diagnostic("not-found", title, help=(help_,))])
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import Any
@@ -87,6 +88,17 @@ class NetworkError(DiagnosedError, ValueError):
 
 class WeightsError(DiagnosedError):
     """A file that holds no weights, or weights that do not fit the network: why, in `diagnostics`."""
+
+
+@contextmanager
+def within_the_stack() -> Iterator[None]:
+    """While this lasts, the end of Python's stack is a `SpecError`: a raised limit lets a spec come to it."""
+    try:
+        yield
+    except RecursionError:
+        title = "Python's recursion limit is too low for how deep this is nested"
+        help_ = "raise it with `sys.setrecursionlimit`, or nest less"
+        raise SpecError([Diagnostic("too-deep", title, help=(help_,))]) from None
 
 
 #: The most mistakes, or warnings, that are told of one spec.

@@ -25,4 +25,9 @@ def shown(value: object) -> str:
         text = repr(value)
     except Exception:  # `repr` is the value's own, and Python's refuses very long numbers
         return f"this {type(value).__name__}"
-    return printable(text if len(text) <= 60 else f"{text[:60]}…")
+    return printable(cut(text, 60))
+
+
+def cut(text: str, most: int = 200) -> str:
+    """A text, or the beginning of one that is longer than `most` characters."""
+    return text if len(text) <= most else f"{text[:most]}…"

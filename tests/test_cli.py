@@ -291,6 +291,76 @@ def test_a_closed_pipe_is_no_error() -> None:
     assert result.stdout.startswith('"""VGG19') and result.stderr == ""
 
 
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (["list"], 0),
+        (["--help"], 0),
+        (["emit", "--help"], 0),
+        (["check", "tiny28"], 0),
+        (["check", "wrong.spec"], 1),
+        (["check", "--format", "short", "wrong.spec", "tiny28"], 1),
+        (["check", "--format", "json", "tiny28", "wrong.spec"], 1),
+        (["emit", "wrong.spec"], 1),
+        (["check", "nowhere.spec"], 2),
+        (["nonsense"], 2),
+    ],
+)
+def test_the_exit_code_is_the_same_when_nobody_reads(
+    command: list[str], code: int, unbuffered: str, tmp_path: Path
+) -> None:
+    (tmp_path / "wrong.spec").write_text("input 3x8x8\nconv x\n")
+    environment = {
+        **os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), "PYTHONUNBUFFERED": unbuffered,
+    }  # fmt: skip
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        program = [sys.executable, "-m", "specgen", *command]
+        done = subprocess.run(
+            program, stdout=writing, stderr=writing, env=environment, cwd=tmp_path, timeout=60
+        )
+    finally:
+        os.close(writing)
+    assert done.returncode == code
+
+
+def test_all_files_are_formatted_when_nobody_reads(tmp_path: Path) -> None:
+    for name in ("a.spec", "b.spec"):
+        (tmp_path / name).write_text("input   3x8x8\nconv 4\n")
+    environment = {
+        **os.environ, "PYTHONPATH": str(Path(__file__).parent.parent), "PYTHONUNBUFFERED": "1",
+    }  # fmt: skip
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        program = [sys.executable, "-m", "specgen", "fmt", "a.spec", "b.spec"]
+        done = subprocess.run(program, stdout=writing, env=environment, cwd=tmp_path, timeout=60)
+    finally:
+        os.close(writing)
+    assert done.returncode == 0
+    assert {path.read_text() for path in tmp_path.iterdir()} == {"input 3x8x8\nconv 4\n"}
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_the_exit_code_is_the_same_when_standard_error_is_full() -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    with open("/dev/full", "wb") as full:
+        program = [sys.executable, "-m", "specgen", "check", "nowhere.spec"]
+        done = subprocess.run(program, stderr=full, env=environment, timeout=60)
+    assert done.returncode == 2
+
+
+def test_a_folder_that_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    program = f"cd {gone} && rmdir {gone} && echo 'conv   4' | {sys.executable} -m specgen fmt"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent.parent)}
+    done = subprocess.run(program, shell=True, capture_output=True, text=True, env=environment, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "conv 4\n", "")
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
 def test_any_terminal_encoding_will_do(encoding: str) -> None:
     result = run("check", "vgg11", PYTHONIOENCODING=encoding)

@@ -121,7 +121,7 @@ def test_what_is_not_there_is_answered_with_what_is(capsys: pytest.CaptureFixtur
     for place, answer in (
         ("layer9", "there is no layer `layer9`; did you mean `layer4`?"),
         ("5-3", "lines 5-3 end before they begin"),
-        ("99", "there is no line 99: the spec has 56"),
+        ("99", "there is no line 99: the spec has 55"),
     ):
         assert main(["explain", f"resnet50:{place}"]) == 2
         assert answer in capsys.readouterr().err

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
 import subprocess
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -212,6 +214,17 @@ def test_what_could_not_be_written_is_not_counted(
     monkeypatch.setattr("specgen.source.os.access", lambda path, mode: False)
     assert main(["fmt", "careless.spec"]) == 2
     assert capsys.readouterr() == ("", "error: cannot write `careless.spec`: the file is read-only\n")
+
+
+def test_a_folder_that_cannot_be_listed_is_said(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def scandir(path: str) -> Iterator[object]:
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    monkeypatch.setattr("os.scandir", scandir)
+    assert main(["fmt", "."]) == 2
+    assert capsys.readouterr() == ("", "error: cannot read `.`: permission denied\n")
 
 
 def test_a_formatted_file_is_not_touched(folder: Path) -> None:

@@ -278,3 +278,12 @@ def test_the_deepest_networks_are_built_and_emitted_alike_and_come_back_from_jso
     emitted.load_state_dict(built.state_dict())
     x = torch.randn(2, 4, 16, 16)
     assert torch.equal(built(x), emitted(x))
+
+
+def test_a_depth_that_pythons_stack_does_not_hold_is_told() -> None:
+    depth = 2000
+    text = "input 3x8x8\n" + "repeat 1 { " * depth + "conv 4" + " }" * depth
+    for call in (specgen.format_text, lambda text, limits: specgen.compile(text=text, limits=limits)):
+        with pytest.raises(specgen.SpecError, match="recursion limit is too low") as raised:
+            call(text, limits=specgen.Limits(depth=depth))
+        assert raised.value.diagnostics[0].code == "too-deep"

@@ -426,6 +426,21 @@ def test_a_number_beyond_what_there_can_be_is_named(call: Callable[[], object], 
     assert str(caught.value) == title
 
 
+@pytest.mark.parametrize(
+    ("asked", "title"),
+    [
+        ({"source": ""}, "the name of the spec is empty"),
+        ({"source": "n" * 999}, f"there is no file and no shipped spec `{'n' * 200}…`"),
+        ({"source": "vgg11", "variant": "n" * 999}, f"the spec has no variant `{'n' * 200}…`"),
+        ({"source": "vgg11", "n" * 999: 1}, f"the spec has no param `{'n' * 200}…`"),
+    ],
+)
+def test_long_and_empty_names_are_told_shortly(asked: dict[str, object], title: str) -> None:
+    with pytest.raises(SpecError) as caught:
+        specgen.compile(**asked)  # type: ignore[arg-type]
+    assert caught.value.diagnostics[0].title == title
+
+
 @pytest.mark.parametrize("words", [{}, {"word": 5}, {"word": "one", "other_words": "ab"}])
 def test_the_words_of_a_layer_are_strings(words: dict[str, object]) -> None:
     layer = type("Odd", (Layer,), {"call": lambda self, x: Call("Identity"), **words})

@@ -8,14 +8,15 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
+from typing import Any
 
 import click
 
 import specgen
-from specgen.cli.console import DEFECT, INTERRUPTED, OK, USAGE, Stop, say
+from specgen.cli.console import DEFECT, INTERRUPTED, OK, USAGE, Stop, drop, say
 from specgen.source import printable, reason
 
 #: The commands, and where each is: its module in this package, and its name there.
@@ -55,10 +56,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: Sequence[str] | None) -> int:
+    code = OK
     try:
-        code = commands.main(arguments, prog_name="specgen", standalone_mode=False)
+        answer = commands.main(arguments, prog_name="specgen", standalone_mode=False)
+        code = answer if isinstance(answer, int) else OK
         sys.stdout.flush()
-        return code if isinstance(code, int) else OK
+        return code
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
@@ -77,10 +80,10 @@ def _run(arguments: Sequence[str] | None) -> int:
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
     except BrokenPipeError:
-        _drop_output()  # whoever read it has enough
-        return OK
+        drop(sys.stdout)  # whoever read it has enough
+        return code
     except OSError as error:
-        _drop_output()
+        drop(sys.stdout)
         say(f"error: cannot write the output: {printable(reason(error))}")
         return USAGE
     except Exception as error:
@@ -91,18 +94,30 @@ def _run(arguments: Sequence[str] | None) -> int:
         return DEFECT
 
 
-def _drop_output() -> None:
-    """Give up standard output: Python would complain again when it closes the stream."""
-    with suppress(OSError, ValueError):  # a stream in memory has no number
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 #: More characters than the first sentence of any command's help has.
 _SENTENCE = 200
 
 
+@contextmanager
+def _fine_if_nobody_reads() -> Iterator[None]:
+    """End well where a pipe is closed: click would end with the code of a wrong spec."""
+    try:
+        yield
+    except BrokenPipeError:
+        drop(sys.stdout)
+        raise Stop(OK) from None
+
+
 class _Commands(click.Group):
     """The commands by name; only the one that is asked for is imported."""
+
+    def make_context(self, *arguments: Any, **keywords: Any) -> click.Context:
+        with _fine_if_nobody_reads():  # here it prints its help
+            return super().make_context(*arguments, **keywords)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _fine_if_nobody_reads():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

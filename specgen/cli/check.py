@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from specgen.cli.arguments import complete_spec, debug, no_keywords, or_stdin, settings_of, spec_options
-from specgen.cli.console import OK, drawn, exit_code, figures, print_json, say
+from specgen.cli.console import OK, drawn, exit_code, figures, print_json, say, while_it_is_read
 from specgen.source import printable
 
 if TYPE_CHECKING:
@@ -52,13 +52,10 @@ def check(
     checked: list[tuple[str, Network | None, Sequence[Diagnostic]]] = []
     for spec in specs or (or_stdin(None),):
         checked.append((spec, *_checked(spec, pairs, shape, variant, strict)))
-        _print_one(form, *checked[-1])
-    if form == "json":
-        print_json([_as_json(*one) for one in checked])
-    elif form == "sarif":
-        from specgen.views.formats import sarif
-
-        print_json(sarif([diagnostic for *_, diagnostics in checked for diagnostic in diagnostics]))
+        with while_it_is_read():
+            _print_one(form, *checked[-1])
+    with while_it_is_read():
+        _print_all(form, checked)
     return max(OK if network is not None else exit_code(diagnostics) for _, network, diagnostics in checked)
 
 
@@ -77,6 +74,16 @@ def _checked(
     if strict and found:
         return None, [replace(warning, severity="error") for warning in found]
     return network, found
+
+
+def _print_all(form: str, checked: Sequence[tuple[str, Network | None, Sequence[Diagnostic]]]) -> None:
+    """What is printed of all specs together."""
+    if form == "json":
+        print_json([_as_json(*one) for one in checked])
+    elif form == "sarif":
+        from specgen.views.formats import sarif
+
+        print_json(sarif([diagnostic for *_, diagnostics in checked for diagnostic in diagnostics]))
 
 
 def _print_one(form: str, spec: str, network: Network | None, diagnostics: Sequence[Diagnostic]) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TextIO
 
 from specgen.source import printable
 
@@ -28,9 +29,28 @@ class Stop(Exception):  # noqa: N818 (a way out with an exit code)
 
 
 def say(message: str) -> None:
-    """Print a message on standard error."""
-    if sys.stderr is not None:  # closed, it would be standard output's
-        print(message, file=sys.stderr)
+    """Print a message on standard error; where that cannot be written, the exit code has to do."""
+    if sys.stderr is None:  # closed, it would be standard output's
+        return
+    try:
+        print(message, file=sys.stderr, flush=True)
+    except OSError:
+        drop(sys.stderr)
+
+
+def drop(stream: TextIO) -> None:
+    """Give up an output: Python would complain again when it closes the stream."""
+    with suppress(OSError, ValueError):  # a stream in memory has no number
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+@contextmanager
+def while_it_is_read() -> Iterator[None]:
+    """Print what is printed here unless nobody reads it any more; the work goes on, for its exit code."""
+    try:
+        yield
+    except BrokenPipeError:
+        drop(sys.stdout)
 
 
 def cannot(verb: str, path: str, why: str) -> Stop:

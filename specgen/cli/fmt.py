@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from specgen.cli.console import OK, WRONG, Stop, cannot, drawn, exit_code, say
+from specgen.cli.console import OK, WRONG, Stop, cannot, drawn, exit_code, say, while_it_is_read
 from specgen.source import ReadError, Source, decode, printable, read_bytes, reason
 
 
@@ -30,7 +30,8 @@ def fmt(files: Sequence[str], check: bool, diff: bool) -> int:
     for path in _specs(files or ("-",)):
         try:
             found, formatted = _formatted(path)
-            _show(path, found, formatted, check, diff)
+            with while_it_is_read():
+                _show(path, found, formatted, check, diff)
         except Stop as failure:
             say(failure.message)
             worst = max(worst, failure.code)
@@ -53,7 +54,7 @@ def _specs(paths: Sequence[str]) -> Iterator[str]:
         else:
             found = sorted(
                 os.path.join(folder, name)
-                for folder, folders, names in os.walk(path)
+                for folder, folders, names in os.walk(path, onerror=_unlisted)
                 if _visible(folders)
                 for name in names
                 if name.endswith(".spec") and os.path.isfile(os.path.join(folder, name))
@@ -61,10 +62,22 @@ def _specs(paths: Sequence[str]) -> Iterator[str]:
             if not found:
                 say(f"no spec in {printable(path)}")
         for one in found:
-            place = os.path.realpath(one)
+            place = _place(one)
             if place not in seen:
                 seen.add(place)
                 yield one
+
+
+def _place(path: str) -> str:
+    """A file's own path, whatever name it is asked for by."""
+    try:
+        return os.path.realpath(path)
+    except (OSError, ValueError):  # there is no such folder, or no such name
+        return path
+
+
+def _unlisted(error: OSError) -> None:
+    raise cannot("read", str(error.filename), reason(error))
 
 
 def _visible(folders: list[str]) -> bool:

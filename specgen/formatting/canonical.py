@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from specgen.diagnostics import Diagnostic, SpecError
+from specgen.diagnostics import Diagnostic, SpecError, within_the_stack
 from specgen.formatting.columns import render
 from specgen.formatting.layout import Layout
 from specgen.formatting.tree import Word, read, words
@@ -32,10 +32,11 @@ def format_text(text: str, *, limits: Limits = DEFAULT_LIMITS) -> str:
 
 def format_source(source: Source, limits: Limits = DEFAULT_LIMITS) -> str:
     """`format_text` for a text with a name, so that errors can say where it came from."""
-    parse(source, limits)
-    layout = Layout(_drop_is_half(words(source.text)))
-    formatted = render(layout.lines(read(source.text)))
-    _check(source, formatted, limits)
+    with within_the_stack():
+        parse(source, limits)
+        layout = Layout(_drop_is_half(words(source.text)))
+        formatted = render(layout.lines(read(source.text)))
+        _check(source, formatted, limits)
     return formatted
 
 

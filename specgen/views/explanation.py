@@ -185,7 +185,7 @@ class _Explainer:
                     yield self._join(where, join)
 
     def _lines(self, lines: range) -> Iterator[Paragraph]:
-        last = self.spelling.source.text.count("\n") + 1
+        last = len(self.spelling.source.text.removesuffix("\n").split("\n"))
         if not lines:
             raise LookupError(f"lines {lines.start}-{lines.stop - 1} end before they begin")
         if lines.start < 1 or lines.stop - 1 > last:
