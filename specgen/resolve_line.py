@@ -273,7 +273,7 @@ class LineResolver:
             and not any((name.span, "argument-order") in self.found for name, _ in block.arguments)
         ):
             title = f"`{block.name.text}` needs {listed(missing)}"
-            advice = []
+            advice: list[str] = []
             match line.arguments:
                 case (syntax.TupleOf(span=span),) if self.source.text[span.start] == "(":
                     inside = self.source.text[span.start + 1 : span.end - 1].replace(",", " ")

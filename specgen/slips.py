@@ -45,6 +45,13 @@ def slip_on_line(
             return _nothing(word, first, f"write `no{flag}`")
         case (syntax.Name(text="with" | "and" | "plus") as first, syntax.Name(text=flag)) if flag in flags:
             return _nothing(word, first, "leave it out: options are separated by spaces")
+        case (syntax.Name(text="with") as first, syntax.Chain(first=syntax.Name(text=flag))) if flag in flags:
+            return _nothing(word, first, "leave it out: options are separated by spaces")
+        case (syntax.Chain(first=syntax.Name(text=flag), rest=(("and", _), *_), span=span), *_) if (
+            flag in flags and flag not in names
+        ):
+            listed = source.text[span.start : span.end].replace(" and ", " ")
+            return Slip("`and` joins conditions", span, f"options are separated by spaces: `{listed}`")
         case (syntax.Name(text="x") as first, syntax.Number(span=span)):
             return _nothing(word, first, _times(source, first, source.text[span.start : span.end]))
         case (syntax.Name() as first, syntax.Number(span=span) | syntax.TupleOf(span=span)):

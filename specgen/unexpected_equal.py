@@ -45,11 +45,13 @@ def unexpected_equal(here: Here) -> Mistake | None:
     if here.opened is not None and here.opened.type == "LPAREN" and here.in_statement("NAME"):
         return _options_in_parentheses(here, here.opened)
     if len(here.before) > 1 and here.before[-2].type == "EQUAL":
+        first = here.before[-2]
+        if here.in_statement("NAME") and last.start_pos > first.end_pos:
+            return Mistake("an option has its value behind `=`", "nothing stands here", "", first.span)
         if here.in_statement("NAME"):
             return Mistake("an option has one value", "this is a second `=`")
         if here.in_statement("PARAM", "LET") and here.statement is not None:
-            word = here.statement.value
-            return Mistake(f"each name has a `{word}` of its own", "this is a second `=`")
+            return Mistake(f"each name has a `{here.statement.value}` of its own", "this is a second `=`")
     if "COMPARE" in here.accepts:
         label = "an option's name stands in front of it"
         return Mistake("`=` gives an option its value; equality is `==`", label)

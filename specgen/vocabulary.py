@@ -17,8 +17,9 @@ from specgen.names import objection
 _ELSEWHERE = {
     # layers
     "conv": "conv1d conv2d conv3d convolution convolutional convolution1d convolution2d convolution3d convnd "
-    "lazyconv2d convolution2dlayer spatialconvolution cnn conv2dlayer cbl cbs convblock",
-    "dwconv": "depthwise depthwiseconv depthwiseconv2d depthwiseconvolution separableconv2d sepconv dwconv2d "
+    "lazyconv2d groupconv groupedconv convolution2dlayer spatialconvolution cnn conv2dlayer cbl cbs "
+    "convblock",
+    "dwconv": "depthwise depthwiseconv depthwiseconv2d depthwiseconvolution dwconv2d "
     "groupedconvolution2dlayer",
     "deconv": "convtranspose convtranspose1d convtranspose2d convtranspose3d conv1dtranspose conv2dtranspose "
     "conv3dtranspose transposedconv transposeconv transposedconv2dlayer deconvolution deconvolutional "
@@ -166,7 +167,10 @@ _INSTEAD = {
         "`flatten` makes a vector of a map; no layer makes a map of a vector: start with `input 100x1x1`",
     ),
     "activation": "an activation is written by its own word: `relu`, `gelu`, …",
-    "separable": "depthwise, then pointwise: `dwconv; conv 64 k=1`",
+    **dict.fromkeys(
+        "separable separable_conv separable_conv2d separableconv separableconv2d sep_conv sepconv".split(),
+        "depthwise, then pointwise: `dwconv; conv 64 k=1`",
+    ),
     **{
         word: f"a gate is the product of two branches: `mul {{ linear 64 | linear 64 {act} }}`"
         for word, act in _GATES.items()
