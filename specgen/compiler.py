@@ -30,7 +30,7 @@ from specgen.limits import DEFAULT_LIMITS, Limits
 from specgen.names import class_name
 from specgen.parser import LONGEST_NAME, parse, parse_expression
 from specgen.shape import Shape
-from specgen.source import ReadError, Source, decode, printable, read_source
+from specgen.source import ReadError, Source, decode, is_there, printable, read_source
 from specgen.statements import Request
 from specgen.trace import Trace
 
@@ -232,7 +232,7 @@ def find(
         return found, parse(found, limits), None
     assert source is not None
     name = os.fsdecode(source)
-    if name != "-" and not os.path.exists(name):
+    if name != "-" and not is_there(name):
         known = shipped.find(name)
         if known is None:
             raise _not_found(name)

@@ -17,7 +17,7 @@ from math import prod
 from types import NoneType
 from typing import Any
 
-from specgen import compiler, syntax
+from specgen import arithmetic, compiler, syntax
 from specgen.diagnostics import Diagnostic, Label, SpecError, nearest
 from specgen.elaborate import elaborate
 from specgen.expressions import Evaluator, Wrong
@@ -158,7 +158,7 @@ def _values(grid: Mapping[str, Iterable[Any]]) -> dict[str, tuple[Any, ...]]:
         need("grid", name, str, "a dict whose keys are strings")
         if isinstance(several, (str, bytes)) or not isinstance(several, Iterable):
             raise TypeError(f"`grid` has to have a list of values for `{name}`, not {shown(several)}")
-    values = {name: tuple(several) for name, several in grid.items()}
+    values = {name: tuple(map(arithmetic.standard, several)) for name, several in grid.items()}
     for variant in values.get("variant", ()):
         need("variant", variant, (str, NoneType), "the name of a variant")
     return values

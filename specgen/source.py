@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -127,6 +128,17 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
         raise ReadError("no file has such a name") from None
 
 
+def is_there(path: str | os.PathLike[str]) -> bool:
+    """Whether there is something by that name, or something that may not be looked at."""
+    try:
+        os.stat(path)
+    except OSError as error:
+        return error.errno in (errno.EACCES, errno.ELOOP)
+    except ValueError:
+        return False
+    return True
+
+
 def lasting_name(file: BinaryIO, path: str | os.PathLike[str]) -> str:
     """A name for an open file that means it whatever has come by its `path`, where the system has one."""
     held = f"/dev/fd/{file.fileno()}"
@@ -190,6 +202,8 @@ def target_of(path: str | os.PathLike[str]) -> tuple[str, int | None]:
     folder = os.path.dirname(target)
     if not os.path.isdir(folder):
         raise OSError(f"there is no folder `{printable(folder)}`")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, f"no file may be made in the folder `{printable(folder)}`")
     return target, mode
 
 
@@ -209,8 +223,9 @@ def _mode_of(path: str | os.PathLike[str]) -> int | None:
 
 
 def reason(error: OSError) -> str:
-    """What the operating system said, in lower case and without the path or number."""
-    return (error.strerror or str(error)).lower()
+    """What the operating system said, without the path or number; it begins in lower case."""
+    said = error.strerror or str(error)
+    return said[:1].lower() + said[1:]
 
 
 def printable(text: str) -> str:

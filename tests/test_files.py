@@ -244,6 +244,22 @@ def test_a_spec_that_may_not_be_read(tiny: Path, monkeypatch: pytest.MonkeyPatch
         specgen.compile(tiny.name)
 
 
+def test_a_spec_in_a_folder_that_may_not_be_entered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    tmp_path.chmod(0o755)
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "closed" / "net.spec").write_text("input 3x8x8\n")
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(specgen.SpecError, match="cannot read `loop`: too many levels of symbolic links"):
+        specgen.compile("loop")
+    (tmp_path / "closed").chmod(0)
+    try:
+        with as_nobody(), pytest.raises(specgen.SpecError, match="permission denied"):
+            specgen.compile("closed/net.spec")
+    finally:
+        (tmp_path / "closed").chmod(0o755)
+
+
 def test_a_spec_that_shrinks_or_grows_is_read_as_it_is(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def grow(handle: int) -> os.stat_result:
         found = os.fstat(handle)

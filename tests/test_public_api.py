@@ -321,6 +321,19 @@ def test_values_of_other_classes_are_pythons_own_in_what_is_emitted() -> None:
     assert repr(layer(out_channels=Colour.RED, padding_mode="zeros")) == repr(layer(out_channels=6))
 
 
+def test_a_sweep_over_numpys_numbers_answers_with_pythons() -> None:
+    results = list(specgen.sweep(None, {"width": np.arange(2, 4)}, text=TINY))
+    assert repr([dict(result.settings) for result in results]) == "[{'width': 2}, {'width': 3}]"
+
+
+def test_a_path_that_is_bytes_is_told_as_text() -> None:
+    class Bytes:
+        def __fspath__(self) -> bytes:
+            return b"vgg11"
+
+    assert str(specgen.diff(Bytes(), "vgg11")).startswith("vgg11 → vgg11")  # type: ignore[arg-type]
+
+
 def test_a_shape_from_another_network_brings_no_names_along() -> None:
     other = specgen.compile(text="input 3x8x8\nparam c = 4\nconv c")
     network = specgen.compile(text="input 3x8x8\nconv 8\nconv 4 g=4", input=other.output_shape)

@@ -140,6 +140,18 @@ def test_a_folder_that_may_not_be_written_to() -> None:
         shutil.rmtree(folder)
 
 
+def test_a_folder_that_takes_no_file_is_known_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "Read Only"
+    folder.mkdir()
+    monkeypatch.setattr("specgen.source.os.access", lambda path, mode: path != str(folder))
+    monkeypatch.setattr("specgen.compiler.analyse", lambda *asked, **settings: pytest.fail("it was compiled"))
+    assert main(["build", "tiny28", "--save", str(folder / "x.st")]) == 2
+    said = f"error: cannot write `{folder}/x.st`: no file may be made in the folder `{folder}`\n"
+    assert capsys.readouterr().err == said
+
+
 # --- where it is meant -------------------------------------------------------------------------------
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Sequence
 
@@ -18,7 +17,7 @@ from specgen.cli.arguments import (
     spec_options,
 )
 from specgen.cli.console import WRONG, Stop, cannot, print_json
-from specgen.source import ReadError, printable, read_bytes, reason, write_text
+from specgen.source import ReadError, is_there, printable, read_bytes, reason, write_text
 
 
 @click.command()
@@ -75,7 +74,7 @@ def _check_file(path: str, text: str) -> None:
     """Stop unless a file holds the text; the difference is printed."""
     from difflib import unified_diff
 
-    if not os.path.exists(path):
+    if not is_there(path):
         raise Stop(WRONG, f"`{printable(path)}` does not exist; `specgen emit … --out` writes it")
     try:
         found = read_bytes(path, 16 * 1024 * 1024)

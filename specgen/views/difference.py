@@ -133,7 +133,7 @@ def diff(old: Network | str | os.PathLike[str], new: Network | str | os.PathLike
         need(argument, one, (Network, str, os.PathLike), "a network, a path or a name")
     networks = [one if isinstance(one, Network) else compile(one) for one in (old, new)]
     titles = [
-        network.name if isinstance(one, Network) else os.fspath(one)
+        network.name if isinstance(one, Network) else os.fsdecode(one)
         for one, network in zip((old, new), networks, strict=True)
     ]
     return Difference(compare(*networks), *titles)
