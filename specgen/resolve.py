@@ -119,6 +119,7 @@ class _Resolver(LineResolver):
             "device",
             "dtype",
             "limits",
+            "optimize",
             "source",
             "text",
             "variant",

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import specgen
-from specgen.accepts import Accepts
+from specgen.accepts import Accepts, Axis
 from specgen.cli import main
 from specgen.ir import Parallel, Step
 from specgen.joins import join, share
@@ -20,6 +20,7 @@ from specgen.layers.base import Call, Layer, Refusal
 from specgen.layers.fields import Whole
 from specgen.layers.registry import register_layer, unregister_layer
 from specgen.shape import Shape
+from specgen.size_search import _remainders
 from tests.fuzz.programs import program
 
 #: Specs, and what they accept.
@@ -341,3 +342,18 @@ def test_it_is_the_same_for_a_network_from_json() -> None:
     network = specgen.compile("unet")
     again = specgen.Network.model_validate_json(network.model_dump_json())
     assert again.accepts == network.accepts
+
+
+def test_sizes_that_are_larger_than_what_is_usual() -> None:
+    """The largest size that is tried lies above the built one."""
+    text = "input 1x3000000; M; M k=700000; fc 3"
+    said = "L from 2800000 to 4199999, because of `fc` in line 1"
+    assert str(specgen.compile(text=text).accepts) == said
+    assert str(specgen.compile(text="input 1x3000000; conv 4 k=9 p=0; M").accepts) == "any L ≥ 10"
+
+
+def test_a_pattern_is_seen_twice_before_it_is_one() -> None:
+    assert _remainders("L", [3, 4, 6, 7]) is None
+    assert _remainders("L", [3, 4, 6, 7, 9]) == Axis("L", 3, 9, 3, (0, 1))
+    assert _remainders("L", [4, 7, 10]) == Axis("L", 4, 10, 3, (1,))
+    assert _remainders("L", [4, 5, 6]) == Axis("L", 4, 6, 1, (0,))

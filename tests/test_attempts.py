@@ -7,7 +7,10 @@ import pytest
 import specgen
 from specgen import elaborate
 from specgen.attempts import MOST_TRIED, Change, Remedy, told
-from specgen.source import Span
+from specgen.limits import DEFAULT_LIMITS
+from specgen.parser import parse
+from specgen.source import Source, Span
+from specgen.statements import Elaborator, Request
 
 #: Specs with an error about a shape, and what is told of it: what mends all goes before what does not.
 HELP: dict[str, tuple[str, ...]] = {
@@ -157,3 +160,20 @@ def test_trying_costs_half_of_what_a_spec_may(
         specgen.compile(text="input 4x16x16\n" + "M; upsample 2\n" * lines + "conv 4 k=99 p=0")
     assert sum(spent) <= 5_001
     assert len(caught.value.diagnostics[0].help) == most_told
+
+
+def test_how_far_an_attempt_has_to_get() -> None:
+    """As far as before, but for a layer; where turns are left out, to the statement."""
+    source = Source("input 3x8x8\nconv 4\n")
+    spec = parse(source)
+    failed, tried = (Elaborator(source, spec, Request(), DEFAULT_LIMITS) for _ in range(2))
+    failed.reached, failed.expanded = 5, 20
+    for change, reached, expanded, far in (
+        (Change(Span(0, 1), left_out=True), 5, 19, True),
+        (Change(Span(0, 1), left_out=True), 5, 18, False),
+        (Change(Span(0, 1), left_out=True), 6, 1, True),
+        (Change(Span(0, 1), turns=3), 5, 2, True),
+        (Change(Span(0, 1), turns=3), 4, 30, False),
+    ):
+        tried.change, tried.reached, tried.expanded = change, reached, expanded
+        assert tried.is_as_far_as(failed) is far

@@ -145,3 +145,37 @@ def test_a_sum_of_any_length_knows_its_params(terms: int) -> None:
     assert found.output_shape.channels == terms + 7
     assert arithmetic.names(found.output_shape.channels) == {"c", "d"}
     assert found.fixed == (("c", "d") if terms > 62 else ())
+
+
+def test_the_layer_with_most_of_a_total_that_is_too_large_is_named() -> None:
+    """The one with most parameters, not the one above it with most multiply-adds."""
+    wide = "linear 1073741824"
+    text = f"input 4x8x8\nchannels_last; {wide}\n{wide} nobias\nchannels_first; gap; flatten\n"
+    with pytest.raises(specgen.SpecError) as caught:
+        specgen.compile(text=text + f"{wide}\n" * 8)
+    (found,) = caught.value.diagnostics
+    assert found.title == "the network has 2^63 parameters or more"
+    assert found.place == (5, 1)
+    assert found.labels[0].text == f"{2**60 + 2**30:,} of them here"
+
+
+def test_a_condition_that_cannot_be_said_leaves_no_other_one() -> None:
+    """`12 / k` has no value where k is 0: what is guarded by it is not guarded by `s != 1` alone."""
+    text = """
+        input 3x8x8
+        block b(s, k) { conv 3 s=s; if s != 1 { if k == 0 or 12 / k < 3 { sigmoid } } }
+        b 2 0; b 1 1
+    """
+    source = specgen.compile(text=text).emit()
+    assert source.count("(nn.Module)") == 2
+    assert "if s != 1" not in source
+
+
+def test_of_many_uses_inside_each_other_the_outer_and_the_inner_are_told() -> None:
+    blocks = ["block b0(c) { conv c g=7 }"]
+    blocks += [f"block b{i}(c) {{ conv c; b{i - 1} c }}" for i in range(1, 12)]
+    with pytest.raises(specgen.SpecError) as caught:
+        specgen.compile(text="input 3x8x8\n" + "\n".join(blocks) + "\nb11 8")
+    (found,) = caught.value.diagnostics
+    told = [label.text.split("`")[1] for label in found.labels if label.text.startswith("in this use")]
+    assert told == ["b0", "b1", "b2", "b3", "b4", "b5", "b10", "b11"]

@@ -520,6 +520,14 @@ def test_the_guard_refuses(line: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "name", "load save hub serialization jit ops classes utils package multiprocessing".split()
+)
+def test_the_guard_refuses_what_an_architecture_has_no_use_for(name: str) -> None:
+    with pytest.raises(EmissionError, match=f"it mentions {name}"):
+        check_source(ALLOWED.format(f"x = torch.{name}"))
+
+
+@pytest.mark.parametrize(
     ("line", "said"),
     [
         ("import os", "it mentions os"),

@@ -12,6 +12,7 @@ import pytest
 import specgen
 from specgen import Call, Layer, Refusal, Shape
 from specgen.cli import main
+from specgen.layers import foreign
 from specgen.layers.registry import register_layer, unregister_layer
 
 
@@ -307,3 +308,22 @@ def test_what_a_build_raises_shows_where_it_is_asked_for(
             main(["build", str(spec)])
     finally:
         unregister_layer(Unbuilt)
+
+
+@pytest.mark.parametrize("name", ["not a name", "class", "2d", 3])
+def test_a_call_has_names_that_python_can_write(name: Any) -> None:
+    for call in (Call(name), Call("Identity", (), {name: 1})):
+        assert not foreign._is_call(call)
+    assert foreign._is_call(Call("Identity", (1, ("a", None)), {"eps": 0.5}))
+
+
+def test_what_a_layer_has_to_answer_is_said() -> None:
+    said = {
+        "misnames": "a `Call` of names and of numbers, strings, `None` and tuples of them",
+        "halves": "a `Shape` of whole numbers ≥ 1: channels and up to three sizes",
+    }
+    for word, wanted in said.items():
+        with pytest.raises(specgen.SpecError) as caught:
+            specgen.compile(text=f"input 3x8x8\n{word}")
+        (found,) = caught.value.diagnostics
+        assert any(wanted in text for text in (*found.help, *(label.text for label in found.labels)))

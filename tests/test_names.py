@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import keyword
 
 import pytest
@@ -103,3 +104,13 @@ def test_a_name_that_is_not_known_is_found_wherever_it_stands(text: str) -> None
     assert found.source is not None and found.place == found.source.position(
         found.source.text.index("nothing")
     )
+
+
+@pytest.mark.parametrize("name", [*inspect.signature(specgen.load).parameters])
+def test_a_param_is_not_called_as_an_argument_of_load(name: str) -> None:
+    """It could not be given: `specgen.load("f.spec", weights=2)` means the argument."""
+    if name == "params":  # what stands for all of them
+        return
+    with pytest.raises(specgen.SpecError) as caught:
+        specgen.compile(text=f"param {name} = 2\ninput 3x8x8\nconv 4")
+    assert {one.code for one in caught.value.diagnostics} & {"name-taken", "syntax"}

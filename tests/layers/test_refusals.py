@@ -11,8 +11,8 @@ from fuzz.layers import accepts, draw_case
 
 import specgen
 from specgen.layers import registry
-from specgen.layers.base import Call, Layer, Refusal
-from specgen.layers.fields import Whole, WrongOptions
+from specgen.layers.base import Call, Layer, Refusal, smaller_windows
+from specgen.layers.fields import Choice, Whole, WrongOptions
 from specgen.shape import Shape
 
 EXPLAINED = {path.stem for path in (Path(specgen.__file__).parent / "explanations").glob("*.md")}
@@ -105,3 +105,64 @@ def test_a_remedy_that_is_no_value_of_its_option_is_passed_over() -> None:
         registry.unregister_layer(Fussy)
     assert registry.layers() == known
     assert caught.value.diagnostics[0].help == ("with `size=2` it fits",)
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("input 16x8x8\nchannels_last\nconv 4", "put `channels_first` in front of it"),
+        ("input 16x8x8x8\nchannels_last\nM", "put `channels_first` in front of it"),
+        ("input 16x64\ntokens\nconv 4", None),
+    ],
+)
+def test_maps_with_channels_last_are_turned(text: str, advice: str | None) -> None:
+    with pytest.raises(specgen.SpecError) as caught:
+        specgen.compile(text=text)
+    assert caught.value.diagnostics[0].code == "needs-map"
+    assert (advice in caught.value.diagnostics[0].help) is (advice is not None)
+
+
+@pytest.mark.parametrize(
+    ("kernel", "padding", "dilation", "found"),
+    [
+        ((3, 3), (0, 0), (4, 4), [{"dilation": 2}, {"kernel_size": 2}]),  # 6 × 6: 2·(3 − 1) + 1 = 5
+        ((5, 3), (0, 0), (2, 2), [{"dilation": (1, 2)}, {"kernel_size": 3}]),
+        ((7, 1), (0, 0), (2, 9), [{"kernel_size": (3, 1)}]),
+        ((9, 9), (1, 1), (1, 1), [{"kernel_size": 8}]),
+        ((9, 9), (0, 0), (5, 5), [{"kernel_size": 2}]),
+    ],
+)
+def test_smaller_windows(
+    kernel: tuple[int, ...], padding: tuple[int, ...], dilation: tuple[int, ...], found: list[dict[str, Any]]
+) -> None:
+    assert smaller_windows(kernel, Shape(3, (6, 6)), padding, dilation) == found
+
+
+def test_where_channels_are_first_already() -> None:
+    for sizes, where in (((4, 4), "already first"), ((), "the only axis")):
+        with pytest.raises(Refusal) as caught:
+            registry.find("channels_first")().infer(Shape(3, sizes))  # type: ignore[misc]
+        assert where in caught.value.label
+
+
+def test_how_words_are_offered() -> None:
+    assert Choice("a", "b").describe() == "one of a, b"
+    assert Choice("a").describe() == "a"
+
+
+def test_a_deconvolution_may_have_a_kernel_of_one() -> None:
+    assert specgen.compile(text="input 3x8x8\ndeconv 4 k=1 s=1").output_shape == Shape(4, (8, 8))
+
+
+@pytest.mark.parametrize("axes", ["8", "8x8", "8x8x8"])
+def test_corners_may_be_aligned_where_values_are_mixed(axes: str) -> None:
+    modes = {"8": ["linear"], "8x8": ["bilinear", "bicubic"], "8x8x8": ["trilinear"]}[axes]
+    for mode in modes:
+        specgen.compile(text=f"input 3x{axes}\nupsample 2 mode={mode} align_corners=true")
+    with pytest.raises(specgen.SpecError, match="align_corners"):
+        specgen.compile(text=f"input 3x{axes}\nupsample 2 align_corners=true")
+
+
+def test_every_layer_is_of_a_known_family() -> None:
+    families = "activation conv dropout linear norm other pool shape transformer".split()
+    assert sorted({layer.family for layer in registry.layers()}) == families
