@@ -227,6 +227,24 @@ def test_a_folder_that_cannot_be_listed_is_said(
     assert capsys.readouterr() == ("", "error: cannot read `.`: permission denied\n")
 
 
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("", "no such file or directory"),
+        ("a\0b", "no file has such a name"),
+        ("\ud800", "no file has such a name"),
+        ("loop", "too many levels of symbolic links"),
+    ],
+)
+def test_a_name_that_is_no_files(
+    name: str, why: str, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "loop").symlink_to("loop")
+    assert main(["fmt", name]) == 2
+    shown = ascii(name)[1:-1]
+    assert capsys.readouterr() == ("", f"error: cannot read `{shown}`: {why}\n")
+
+
 def test_a_formatted_file_is_not_touched(folder: Path) -> None:
     before = os.stat("deeper/fine.spec")
     assert main(["fmt", "deeper"]) == 0

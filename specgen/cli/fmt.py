@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import click
 
@@ -12,8 +13,14 @@ from specgen.cli.console import OK, WRONG, Stop, cannot, drawn, exit_code, say, 
 from specgen.source import ReadError, Source, decode, printable, read_bytes, reason
 
 
+def _complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
+
+
 @click.command()
-@click.argument("files", nargs=-1, metavar="[FILE…]", type=click.Path(readable=False))
+@click.argument("files", nargs=-1, metavar="[FILE…]", shell_complete=_complete)
 @click.option("--check", is_flag=True, help="Write nothing; list the files that would change, and fail.")
 @click.option("--diff", is_flag=True, help="Write nothing; print what would change.")
 def fmt(files: Sequence[str], check: bool, diff: bool) -> int:
