@@ -12,7 +12,7 @@ from specgen import initialisation, options, syntax
 from specgen.diagnostics import Diagnostic, Label, first_of
 from specgen.layers import registry
 from specgen.names import objection
-from specgen.resolve_line import IN_FRONT, LineResolver
+from specgen.resolve_line import HOLDS, IN_FRONT, LineResolver
 from specgen.source import Source, Span
 
 _T = TypeVar("_T")
@@ -214,7 +214,7 @@ class _Resolver(LineResolver):
                 self.found[place] = replace(self.found[place], help=(help_,))
                 continue
             if not any(one is holds for one in names.maps):
-                title, where = f"`{name}` is defined inside other braces", "it holds up to the closing brace"
+                title, where = f"`{name}` is defined elsewhere, and does not hold here", HOLDS
                 help_ = IN_FRONT if what == "let" else ""
             elif span > place[0]:
                 title, where = f"`{name}` is defined below its use", "this is below"

@@ -14,7 +14,8 @@ from specgen.layers import registry
 from specgen.layers.base import Layer
 from specgen.source import Source, Span
 
-#: How what is defined inside braces is known outside, too.
+#: How far a name reaches, and how what is defined inside braces is known outside, too.
+HOLDS = "it holds to the end of its braces or branch"
 IN_FRONT = "in front of those braces, it holds inside and behind them"
 
 
@@ -68,8 +69,8 @@ class LineResolver:
             help_ = "define it above its first use"
             self.problem("unknown-layer", title, word.span, "it is not known here", help_, also=also)
         elif layer is None and word.text in self.read_blocks:
-            also = Label(self.read_blocks[word.text], "it holds up to the closing brace", primary=False)
-            title = f"block `{word.text}` is defined inside other braces"
+            also = Label(self.read_blocks[word.text], HOLDS, primary=False)
+            title = f"block `{word.text}` is defined elsewhere, and does not hold here"
             self.problem("unknown-layer", title, word.span, "it is not known here", IN_FRONT, also=also)
         elif layer is None and word.text in names:
             title = f"`{word.text}` is a value, and a line starts with a layer or a block"

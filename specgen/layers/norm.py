@@ -125,7 +125,7 @@ class GroupNorm(Norm):
             raise Refusal(
                 "one-value-to-normalise",
                 "group norm needs more than one value per group",
-                f"{self.num_groups} groups for {x.describe()}",
+                f"{self.num_groups} group{'s' * (self.num_groups != 1)} for {x.describe()}",
                 at="num_groups",
                 remedies=({"num_groups": 1},),
             )

@@ -44,7 +44,7 @@ def activation_twice(checked: Checked) -> Iterator[Diagnostic]:
             continue
         title = f"`{step.kind}` right behind `{before.kind}`"
         if between:
-            names = " and ".join(f"`{layer.kind}`" for layer in between)
+            names = " and ".join(dict.fromkeys(f"`{layer.kind}`" for layer in between))
             title = f"`{step.kind}` behind `{before.kind}`, with {names} between them"
         yield checked.warn(
             "activation-twice",
