@@ -60,6 +60,15 @@ class Spelling:
         return tuple(_inside(self.spec.body, ()))
 
     @cached_property
+    def _named(self) -> Mapping[str, list[tuple[syntax.Let | syntax.Param, syntax.Body]]]:
+        """By name, what gives it a value, with the body that it stands in."""
+        named: dict[str, list[tuple[syntax.Let | syntax.Param, syntax.Body]]] = {}
+        for statement, bodies in self.statements:
+            if isinstance(statement, (syntax.Let, syntax.Param)):
+                named.setdefault(statement.name.text, []).append((statement, bodies[-1]))
+        return named
+
+    @cached_property
     def _arguments(self) -> Mapping[Span, tuple[syntax.Statement, syntax.Argument]]:
         return {
             argument.span: (statement, argument)
@@ -143,20 +152,16 @@ class Spelling:
     def _let(self, name: syntax.Name) -> syntax.Let | None:
         """The `let` that a name means, if it means one: the last before it in a body around it."""
         found = None
-        for statement, bodies in self.statements:
-            if (
-                isinstance(statement, syntax.Let)
-                and statement.name.text == name.text
-                and statement.span.start < name.span.start
-                and _holds(bodies[-1].span, name.span)
-            ):
+        for statement, body in self._named.get(name.text, ()):
+            above = statement.span.start < name.span.start
+            if isinstance(statement, syntax.Let) and above and _holds(body.span, name.span):
                 found = statement
         return found
 
     def param(self, name: str) -> Binding | None:
         """A param's value, and who said it."""
-        for statement, _ in self.statements:
-            if isinstance(statement, syntax.Param) and statement.name.text == name:
+        for statement, _ in self._named.get(name, ()):
+            if isinstance(statement, syntax.Param):
                 line, text = self.line(statement.span), self.text(statement.span)
                 if name in self.outside:
                     return Binding(name, self.settings[name], "set", line, text, "")
