@@ -13,6 +13,8 @@ from specgen.source import Source, Span
 #: No string can hold a `#`, so the first one of a line opens its comment.
 _OK = re.compile(r"#[^\S\n]*ok:[^\S\n]*(?P<codes>[\w-]+(?:[^\S\n]*,[^\S\n]*[\w-]+)*)?")
 _CODE = re.compile(r"[\w-]+")
+#: What is written for such a comment, if it is not quite one.
+_LIKE = re.compile(r"#[^\S\n]*(?i:ok|okay|noqa|ignore)\b[^\S\n]*:?[^\S\n]*(?P<code>[a-z]+(?:-[a-z]+)+)")
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,11 @@ def unused(
                 elsewhere,
                 help="move it to that line" if elsewhere else "leave it out",
             )
+    for like in _LIKE.finditer(checked.source.text):
+        if like["code"] in codes and not _OK.match(like[0]):
+            title = "a comment that silences a warning begins with `# ok:`"
+            label = Label(Span(*like.span()), "this silences nothing")
+            yield checked.warn("unused-ok", title, label, help=f"write `# ok: {like['code']}`")
 
 
 def _line(warning: Diagnostic) -> int:
