@@ -175,19 +175,26 @@ def names(value: object) -> frozenset[str]:
     if type(value) in _NAMELESS:
         return _NO_NAMES
     if type(value) is tuple:
-        return _NO_NAMES.union(*map(names, value))
+        return _union(map(names, value))
     if isinstance(value, Traced):
         return names(value.expression)
     match value:
         case Symbol(name):
             return frozenset((name,))
         case Operation(_, left, right):
-            return names(left) | names(right)
+            return _union((names(left), names(right)))
         case Application(_, arguments) | tuple(arguments):
-            return _NO_NAMES.union(*map(names, arguments))
+            return _union(map(names, arguments))
         case Opaque():
             return value.names
     return _NO_NAMES
+
+
+def _union(found: Iterable[frozenset[str]]) -> frozenset[str]:
+    """The names of all. Thousands of numbers that depend on the same thousands share them."""
+    sets = [one for one in found if one]
+    largest = max(sets, key=len, default=_NO_NAMES)
+    return largest if all(map(largest.issuperset, sets)) else _NO_NAMES.union(*sets)
 
 
 def are_plain(values: Iterable[object]) -> bool:
@@ -208,9 +215,9 @@ def opaque_names(value: object) -> frozenset[str]:
         case Traced():
             return opaque_names(value.expression)
         case Operation(_, left, right):
-            return opaque_names(left) | opaque_names(right)
+            return _union((opaque_names(left), opaque_names(right)))
         case Application(_, arguments) | tuple(arguments):
-            return frozenset[str]().union(*map(opaque_names, arguments))
+            return _union(map(opaque_names, arguments))
         case Opaque():
             return value.names
     return frozenset()

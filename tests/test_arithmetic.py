@@ -382,3 +382,13 @@ def test_a_text_may_have_so_many_characters() -> None:
     assert names(read("c" * LONGEST_TEXT)) == {"c" * LONGEST_TEXT}
     with pytest.raises(ValueError, match="not an expression of numbers and names"):
         read("c" * (LONGEST_TEXT + 1))
+
+
+def test_what_depends_on_the_same_names_has_them_once_in_memory() -> None:
+    """Thousands of sums over thousands of params took half a gigabyte."""
+    total = arithmetic.opaque(1, tuple(Symbol(f"p{i}") for i in range(100)))
+    found = [arithmetic.names(total + i) for i in range(3)]
+    assert len(found[0]) == 100
+    assert all(one is found[0] for one in found)
+    assert arithmetic.names((total, 3, total + 1)) is found[0]
+    assert arithmetic.names((total, arithmetic.traced(2, Symbol("q")))) == {*found[0], "q"}

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from textwrap import wrap
-from typing import Any
+from typing import Any, TypeVar
 
 from specgen import arithmetic, initialisation, options, syntax
 from specgen.compiler import traced
@@ -152,6 +153,9 @@ class _Explainer:
             (path, step, origin)
             for (path, step), origin in zip(walk(network.root), noted.layers, strict=True)
         ]
+        line = spelling.line
+        self.statements_in = _by_line(spelling.statements, lambda one: line(one[0].span))
+        self.layers_in = _by_line(self.layers, lambda one: line(one[2].line.span))
 
     def paragraphs(self, lines: range | None, path: str) -> Iterator[Paragraph]:
         """The paragraphs about some lines, about what is at a path, or about everything."""
@@ -190,23 +194,20 @@ class _Explainer:
             raise LookupError(f"lines {lines.start}-{lines.stop - 1} end before they begin")
         if lines.start < 1 or lines.stop - 1 > last:
             raise LookupError(f"there is no line {lines.stop - 1}: the spec has {last}")
+        joins_in = _by_line(chain.from_iterable(self._joins().values()), lambda one: one[1].line)
         for line in lines:
-            found = list(self._line(line))
+            found = [*self._line(line), *(self._join(*join) for join in joins_in.get(line, ()))]
             if not found and len(lines) == 1:
                 found = [Paragraph(line, self._text(line), self._silent(line), ())]
             yield from found
 
     def _line(self, line: int) -> Iterator[Paragraph]:
-        for statement, _ in self.spelling.statements:
-            if self.spelling.line(statement.span) == line:
-                text = self._statement(statement)
-                if text:
-                    yield Paragraph(line, self._text(line), text, ())
-        for layer in self.layers:
-            if self.spelling.line(layer[2].line.span) == line:
-                yield self._layer(*layer)
-        for joins in self._joins().values():
-            yield from (self._join(*join) for join in joins if join[1].line == line)
+        """What is said of the statements that begin in a line, and of the layers that are asked for there."""
+        for statement, _ in self.statements_in.get(line, ()):
+            text = self._statement(statement)
+            if text:
+                yield Paragraph(line, self._text(line), text, ())
+        yield from (self._layer(*layer) for layer in self.layers_in.get(line, ()))
 
     def _silent(self, line: int) -> str:
         """What is said of a line that no statement begins in, or only one that makes nothing here."""
@@ -251,11 +252,8 @@ class _Explainer:
 
     def _joining(self, join: Parallel, line: int) -> str:
         """What is written of a combinator in its line; all of the line where several could be meant."""
-        found = [
-            statement
-            for statement, _ in self.spelling.statements
-            if self.spelling.line(statement.span) == line and _makes(statement, join.join)
-        ]
+        here = self.statements_in.get(line, ())
+        found = [statement for statement, _ in here if _makes(statement, join.join)]
         inside = len(found) == 1 and self._last_line(found[0]) == line
         return self.spelling.text(found[0].span) if inside else self._text(line)
 
@@ -378,6 +376,17 @@ class _Explainer:
             any(given.span in spans for given in origin.given.values()) or origin.word in spans
             for _, _, origin in self.layers
         )
+
+
+Item = TypeVar("Item")
+
+
+def _by_line(found: Iterable[Item], line_of: Callable[[Item], int | None]) -> Mapping[int | None, list[Item]]:
+    """What stands in each line, in order."""
+    lines: dict[int | None, list[Item]] = {}
+    for one in found:
+        lines.setdefault(line_of(one), []).append(one)
+    return lines
 
 
 def _makes(statement: syntax.Statement, join: str) -> bool:
