@@ -83,12 +83,11 @@ class _Resolver(LineResolver):
                 above = above or (statement.span, "this layer stands above it")
             elif isinstance(statement, syntax.Expect):
                 above = above or (statement.span, "nothing arrives here")
-            elif isinstance(statement, syntax.Input) and above is None:
-                return
-            elif isinstance(statement, syntax.Input) and above is not None:
-                also = Label(*above, primary=False)
-                title = "`input` comes before the first layer"
-                self.problem("input-too-late", title, statement.span, "move it up", also=also)
+            elif isinstance(statement, syntax.Input):
+                if above is not None:
+                    also = Label(*above, primary=False)
+                    title = "`input` comes before the first layer"
+                    self.problem("input-too-late", title, statement.span, "move it up", also=also)
                 return
 
     def _is_known(self, word: str) -> bool:

@@ -105,7 +105,7 @@ def _confirmed(line: _Line, axis: Axis) -> bool:
         return False
     around = max(FEW, 2 * axis.step, 1 if line.even else line.period)
     most = line.huge if axis.most is None else axis.most
-    sizes = {axis.least - 1, axis.least, *range(line.built, line.built + around)}
+    sizes = {*range(axis.least - axis.step, axis.least + 1), *range(line.built, line.built + around)}
     sizes |= {size for size in range(most, most + axis.step + 1) if size % axis.step in axis.remainders}
     return all(line.fits(size) is (size in axis) for size in sorted(sizes) if size > 0)
 
@@ -174,7 +174,7 @@ def _extended(line: _Line, seen: Axis) -> Axis:
 def _edge(holds: Callable[[int], bool], start: int, end: int, step: int) -> int:
     """The last number from `start` on, up or down to `end`, as far as something holds that then ends.
 
-    It is asked for `step` numbers at a time.
+    It is asked for `step` numbers at a time, of which the first one is always of the pattern, as `start` is.
     """
     sign = 1 if end >= start else -1
 

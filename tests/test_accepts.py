@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import specgen
-from specgen.accepts import Accepts, Axis
+from specgen.accepts import Accepts
 from specgen.cli import main
 from specgen.ir import Parallel, Step
 from specgen.joins import join, share
@@ -20,7 +20,6 @@ from specgen.layers.base import Call, Layer, Refusal
 from specgen.layers.fields import Whole
 from specgen.layers.registry import register_layer, unregister_layer
 from specgen.shape import Shape
-from specgen.size_search import _remainders
 from tests.fuzz.programs import program
 
 #: Specs, and what they accept.
@@ -350,10 +349,3 @@ def test_sizes_that_are_larger_than_what_is_usual() -> None:
     said = "L from 2800000 to 4199999, because of `fc` in line 1"
     assert str(specgen.compile(text=text).accepts) == said
     assert str(specgen.compile(text="input 1x3000000; conv 4 k=9 p=0; M").accepts) == "any L ≥ 10"
-
-
-def test_a_pattern_is_seen_twice_before_it_is_one() -> None:
-    assert _remainders("L", [3, 4, 6, 7]) is None
-    assert _remainders("L", [3, 4, 6, 7, 9]) == Axis("L", 3, 9, 3, (0, 1))
-    assert _remainders("L", [4, 7, 10]) == Axis("L", 4, 10, 3, (1,))
-    assert _remainders("L", [4, 5, 6]) == Axis("L", 4, 6, 1, (0,))

@@ -179,3 +179,34 @@ def test_of_many_uses_inside_each_other_the_outer_and_the_inner_are_told() -> No
     (found,) = caught.value.diagnostics
     told = [label.text.split("`")[1] for label in found.labels if label.text.startswith("in this use")]
     assert told == ["b0", "b1", "b2", "b3", "b4", "b5", "b10", "b11"]
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("input 2147483647x131072x65536", "a tensor has 2^63 values or more"),
+        ("input 3x8x8\nconv 4; upsample 1000000000", "a size is 2^31 or more"),
+        ("input 2147483647x8x8; upsample 100000x10000", "a tensor has 2^63 values or more"),
+    ],
+)
+def test_no_shape_is_too_large_for_a_tensor(text: str, title: str) -> None:
+    with pytest.raises(specgen.SpecError) as caught:
+        specgen.compile(text=text)
+    assert [one.title for one in caught.value.diagnostics if one.severity == "error"] == [title]
+
+
+def test_names_in_shapes_are_told_with_all_others() -> None:
+    with pytest.raises(specgen.SpecError) as caught:
+        specgen.compile(text="input axb\nconv foo\nexpect cxd")
+    assert [one.code for one in caught.value.diagnostics] == ["unknown-name", "unknown-word", "unknown-name"]
+
+
+def test_a_variant_may_set_a_word_of_the_spec_alone() -> None:
+    text = """
+        param size = small
+        variant Big size=big
+        input 3x8x8
+        if size == big { conv 4 } else { conv 8 }
+    """
+    assert specgen.compile(text=text, variant="Big").output_shape.channels == 4
+    assert specgen.compile(text=text).output_shape.channels == 8

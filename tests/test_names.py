@@ -111,6 +111,12 @@ def test_a_param_is_not_called_as_an_argument_of_load(name: str) -> None:
     """It could not be given: `specgen.load("f.spec", weights=2)` means the argument."""
     if name == "params":  # what stands for all of them
         return
-    with pytest.raises(specgen.SpecError) as caught:
-        specgen.compile(text=f"param {name} = 2\ninput 3x8x8\nconv 4")
-    assert {one.code for one in caught.value.diagnostics} & {"name-taken", "syntax"}
+    for text in (
+        f"param {name} = 2\ninput 3x8x8\nconv 4",
+        f"input 3x8x8\nlet {name} = 2\nconv {name}",
+        f"input 3x8x8\nblock b({name}) {{ conv {name} }}\nb 4",
+        f"input 3x8x8\nrepeat {name} in 2 {{ conv 4 }}",
+    ):
+        with pytest.raises(specgen.SpecError) as caught:
+            specgen.compile(text=text)
+        assert {one.code for one in caught.value.diagnostics} & {"name-taken", "syntax"}

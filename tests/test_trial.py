@@ -104,6 +104,7 @@ def test_each_layer_is_asked_once_for_a_size(counted: list[tuple[str, Shape]]) -
     [
         ("conv 8 s=2; M; M k=3", 12, False, True),
         ("conv 8 s=2x3", 6, False, False),
+        ("conv 8 s=2x2", 2, False, True),
         ("deconv 8; upsample 2; conv 8", 1, False, True),
         ("adaptive_avgpool 4; flatten; fc 3", 1, False, True),
         ("cat { M; M | conv 8 k=3 s=4 }; M", 8, True, True),

@@ -12,7 +12,7 @@ from fuzz.layers import accepts, draw_case
 import specgen
 from specgen.layers import registry
 from specgen.layers.base import Call, Layer, Refusal, smaller_windows
-from specgen.layers.fields import Choice, Whole, WrongOptions
+from specgen.layers.fields import Axes, Choice, OptionType, Whole, WrongOptions
 from specgen.shape import Shape
 
 EXPLAINED = {path.stem for path in (Path(specgen.__file__).parent / "explanations").glob("*.md")}
@@ -166,3 +166,53 @@ def test_corners_may_be_aligned_where_values_are_mixed(axes: str) -> None:
 def test_every_layer_is_of_a_known_family() -> None:
     families = "activation conv dropout linear norm other pool shape transformer".split()
     assert sorted({layer.family for layer in registry.layers()}) == families
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        (Whole(1), "a whole number ≥ 1"),
+        (Whole(2, 8), "a whole number from 2 to 8"),
+        (Axes(0), "a whole number ≥ 0, or one per axis"),
+        (Axes(1, keep=True), "a whole number ≥ 1, or one per axis, or `none` to keep an axis"),
+    ],
+)
+def test_how_numbers_are_offered(kind: OptionType, said: str) -> None:
+    assert kind.describe() == said
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("input 16x64; channels_first", "`channels_first` needs its channels on the last axis"),
+        ("input 16; tokens", "`tokens` needs a feature map"),
+    ],
+)
+def test_what_a_layer_needs_is_its_title(text: str, title: str) -> None:
+    with pytest.raises(specgen.SpecError) as caught:
+        specgen.compile(text=text)
+    assert caught.value.diagnostics[0].title == title
+
+
+@pytest.mark.parametrize(
+    ("options", "at"),
+    [
+        ("k=9 d=2 p=0", "kernel_size"),  # too large with any dilation
+        ("k=3 d=4 p=0", "dilation"),
+        ("k=9 p=0", "kernel_size"),
+    ],
+)
+def test_what_is_at_fault_where_a_window_does_not_fit(options: str, at: str) -> None:
+    with pytest.raises(specgen.SpecError) as caught:
+        specgen.compile(text=f"input 3x6x6\nconv 4 {options}")
+    (found,) = caught.value.diagnostics
+    written = {"kernel_size": "k=", "dilation": "d="}[at]
+    text = f"input 3x6x6\nconv 4 {options}"
+    span = found.labels[0].span
+    assert text[span.start : span.end].startswith(written)
+
+
+def test_a_layer_does_not_change() -> None:
+    layer = registry.find("relu")()  # type: ignore[misc]
+    with pytest.raises(AttributeError, match=r"make another `with_options\(inplace=…\)`"):
+        layer.inplace = True
