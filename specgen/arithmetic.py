@@ -11,6 +11,7 @@ import ast
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
 from numbers import Integral
 from typing import Any, TypeAlias
 
@@ -175,26 +176,26 @@ def names(value: object) -> frozenset[str]:
     if type(value) in _NAMELESS:
         return _NO_NAMES
     if type(value) is tuple:
-        return _union(map(names, value))
+        return reduce(_joined, map(names, value), _NO_NAMES)
     if isinstance(value, Traced):
         return names(value.expression)
     match value:
         case Symbol(name):
             return frozenset((name,))
         case Operation(_, left, right):
-            return _union((names(left), names(right)))
+            return _joined(names(left), names(right))
         case Application(_, arguments) | tuple(arguments):
-            return _union(map(names, arguments))
+            return reduce(_joined, map(names, arguments), _NO_NAMES)
         case Opaque():
             return value.names
     return _NO_NAMES
 
 
-def _union(found: Iterable[frozenset[str]]) -> frozenset[str]:
-    """The names of all. Thousands of numbers that depend on the same thousands share them."""
-    sets = [one for one in found if one]
-    largest = max(sets, key=len, default=_NO_NAMES)
-    return largest if all(map(largest.issuperset, sets)) else _NO_NAMES.union(*sets)
+def _joined(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:
+    """The names of both. Thousands of numbers that depend on the same thousands share them."""
+    if other <= one:
+        return one
+    return other if one <= other else one | other
 
 
 def are_plain(values: Iterable[object]) -> bool:
@@ -215,9 +216,9 @@ def opaque_names(value: object) -> frozenset[str]:
         case Traced():
             return opaque_names(value.expression)
         case Operation(_, left, right):
-            return _union((opaque_names(left), opaque_names(right)))
+            return _joined(opaque_names(left), opaque_names(right))
         case Application(_, arguments) | tuple(arguments):
-            return _union(map(opaque_names, arguments))
+            return reduce(_joined, map(opaque_names, arguments), _NO_NAMES)
         case Opaque():
             return value.names
     return frozenset()

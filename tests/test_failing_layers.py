@@ -317,13 +317,33 @@ def test_a_call_has_names_that_python_can_write(name: Any) -> None:
     assert foreign._is_call(Call("Identity", (1, ("a", None)), {"eps": 0.5}))
 
 
-def test_what_a_layer_has_to_answer_is_said() -> None:
-    said = {
-        "misnames": "a `Call` of names and of numbers, strings, `None` and tuples of them",
-        "halves": "a `Shape` of whole numbers ≥ 1: channels and up to three sizes",
-    }
-    for word, wanted in said.items():
-        with pytest.raises(specgen.SpecError) as caught:
-            specgen.compile(text=f"input 3x8x8\n{word}")
-        (found,) = caught.value.diagnostics
-        assert any(wanted in text for text in (*found.help, *(label.text for label in found.labels)))
+#: What each rule of a layer has to answer, in words.
+WANTED = {
+    "infer": "a `Shape` of whole numbers ≥ 1: channels and up to three sizes",
+    "call": "a `Call` of names and of numbers, strings, `None` and tuples of them",
+    "parameters": "the tensors by name with their shapes",
+    "buffers": "the tensors by name with their shapes",
+    "products": "a tuple of products, each a tuple of whole numbers",
+    "macs": "a whole number",
+    "settled": "the options by name",
+    "workings": "a tuple of workings",
+    "windows": "a tuple with a `Window` for each spatial axis, `()` or `None`",
+    "saved": "a `Saved`",
+    "shares_input": "true or false",
+}
+
+
+@pytest.mark.parametrize("rule", WANTED)
+def test_what_a_rule_has_to_answer_is_said(rule: str) -> None:
+
+    def answers(*_: object) -> Any:
+        return Shape(3, (0, 8)) if rule == "infer" else 2.5
+
+    answers.__name__ = rule
+    layer = type("Answers", (Own,), {"word": "answers", rule: answers})()
+    x = Shape(3, (1, 8))
+    foreign.vet(Own(), x, x)
+    with pytest.raises(Refusal) as caught:
+        foreign.vet(layer, x, layer.infer(x))
+    assert caught.value.title == f"`answers` gives a wrong answer to `{rule}`"
+    assert caught.value.advice == f"it has to be {WANTED[rule]}"

@@ -12,8 +12,8 @@ from fuzz.layers import accepts, draw_case
 import specgen
 from specgen.layers import registry
 from specgen.layers.base import Call, Layer, Refusal, smaller_windows
-from specgen.layers.fields import Axes, Choice, OptionType, Whole, WrongOptions
-from specgen.shape import Shape
+from specgen.layers.fields import LARGEST_REAL, Axes, Choice, OptionType, Real, Whole, WrongOptions
+from specgen.shape import LARGEST, Shape
 
 EXPLAINED = {path.stem for path in (Path(specgen.__file__).parent / "explanations").glob("*.md")}
 
@@ -186,6 +186,8 @@ def test_how_numbers_are_offered(kind: OptionType, said: str) -> None:
     [
         ("input 16x64; channels_first", "`channels_first` needs its channels on the last axis"),
         ("input 16; tokens", "`tokens` needs a feature map"),
+        ("input 3x8; upsample 2 mode=trilinear", "`mode=trilinear` is not defined for 1 spatial axis"),
+        ("input 3x8; upsample 268435456", "a size is 2^31 or more"),
     ],
 )
 def test_what_a_layer_needs_is_its_title(text: str, title: str) -> None:
@@ -216,3 +218,29 @@ def test_a_layer_does_not_change() -> None:
     layer = registry.find("relu")()  # type: ignore[misc]
     with pytest.raises(AttributeError, match=r"make another `with_options\(inplace=…\)`"):
         layer.inplace = True
+
+
+def test_a_size_may_be_as_large_as_a_size_is() -> None:
+    assert specgen.compile(text="input 1x2147483647; upsample 1").output_shape == Shape(1, (LARGEST,))
+
+
+@pytest.mark.parametrize(
+    ("kind", "bounds"),
+    [
+        (Real(0), {"minimum": 0, "exclusiveMaximum": LARGEST_REAL}),
+        (Real(0, open_low=True), {"exclusiveMinimum": 0, "exclusiveMaximum": LARGEST_REAL}),
+        (Real(0, 1), {"minimum": 0, "maximum": 1}),
+        (Real(), {"exclusiveMinimum": -LARGEST_REAL, "exclusiveMaximum": LARGEST_REAL}),
+    ],
+)
+def test_the_schema_has_the_bounds_of_a_number(kind: Real, bounds: dict[str, float]) -> None:
+    assert kind.schema() == {"type": "number", **bounds}
+
+
+@pytest.mark.parametrize(("start", "end"), [(1, 4), (-4, -1), (4, 4)])
+def test_a_flatten_may_reach_every_axis_there_can_be(start: int, end: int) -> None:
+    line = f"input 2x3x4x5\nflatten start_dim={start} end_dim={end}"
+    assert specgen.compile(text=line).output_shape.elements == 120
+    for wrong in (f"start_dim={start} end_dim=5", f"start_dim=-5 end_dim={end}"):
+        with pytest.raises(specgen.SpecError):
+            specgen.compile(text=f"input 2x3x4x5\nflatten {wrong}")
