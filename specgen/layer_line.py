@@ -128,8 +128,11 @@ def make(
                 help_ = rounded if fraction and "whole" in wanted else ""
                 if wanted == "a number from 0 to 1" and is_number(one.value) and 2 <= one.value <= 100:
                     help_ = f"{one.value:g} % is `{one.value / 100:g}`"
-                if not evaluation.source.text[one.span.start : one.span.end].endswith(")"):
+                written = evaluation.source.text[one.span.start : one.span.end]
+                if not written.endswith(")"):
                     help_ = help_ or no_hexadecimal(one.value)
+                if re.fullmatch(r"-\s*\d+", written) and name in kind.positional[:1] and not trim:
+                    help_ = f"a size has no sign: `{word.text} {-one.value}`"
                 label = f"this is {describe(one.value)}"
                 found.append(evaluation.diagnostic("wrong-value", title, one.span, label, help_))
         raise SpecError(sorted(found, key=lambda one: one.labels[0].span)) from None

@@ -139,7 +139,7 @@ class LineResolver:
         if block is not None:
             self._block_use(line, block, names)
             return
-        if self._with_dash(line.word):
+        if registry.find(line.word.text) is None and self._with_dash(line.word):
             return
         if line.word.text not in names and line.word.text not in self.labels and self._misspelt(line):
             # What it is meant to name is not unknown further down.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
+import torch
 from fuzz.layers import accepts, draw_case
 
 import specgen
@@ -244,3 +245,19 @@ def test_a_flatten_may_reach_every_axis_there_can_be(start: int, end: int) -> No
     for wrong in (f"start_dim={start} end_dim=5", f"start_dim=-5 end_dim={end}"):
         with pytest.raises(specgen.SpecError):
             specgen.compile(text=f"input 2x3x4x5\nflatten {wrong}")
+
+
+@pytest.mark.parametrize(
+    "mode", ["nearest", "nearest-exact", "area", "linear", "bilinear", "bicubic", "trilinear"]
+)
+def test_an_interpolation_is_defined_for_the_axes_that_torch_has_it_for(mode: str) -> None:
+    for axes in (1, 2, 3):
+        x = torch.zeros(1, 3, *(4,) * axes)
+        text = f"input {'x'.join(map(str, x.shape[1:]))}\nupsample 2 mode={mode.replace('-', '_')}"
+        try:
+            expected = tuple(torch.nn.functional.interpolate(x, scale_factor=2, mode=mode).shape[1:])
+        except (NotImplementedError, ValueError):
+            with pytest.raises(specgen.SpecError, match="is not defined for"):
+                specgen.compile(text=text)
+        else:
+            assert specgen.compile(text=text).output_shape.sizes == expected
