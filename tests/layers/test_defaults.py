@@ -9,6 +9,7 @@ import torch
 
 import specgen
 from specgen.ir import Step, walk
+from specgen.layers import registry
 from specgen.layers.base import Layer
 
 torch.set_num_threads(1)
@@ -335,3 +336,9 @@ def test_overwriting_changes_neither_values_nor_gradients(body: str, act: str) -
     # ELU's gradient comes from its output where that took the input's place: equal but for rounding.
     assert all(torch.allclose(a, b, rtol=1e-4, atol=1e-6) for a, b in zip(*gradients, strict=True))
     assert overwriting or not body.startswith(("conv 4 {act}", "bn; {act}"))
+
+
+def test_what_is_given_by_position_is_an_option() -> None:
+    for layer in registry.layers():
+        assert set(layer.positional) <= set(layer.options), layer.word
+    assert layers("channels_last; scale 0.25")[1].given() == {"init": 0.25}
