@@ -40,11 +40,13 @@ class Accepts:
     """What a network accepts, axis by axis: any combination of sizes that are accepted along theirs.
 
     `whole` is false where it may accept other combinations as well, such as other sides of the same area.
+    `tried` is false where the network has too many layers to try another input than its own.
     """
 
     input: Shape
     axes: tuple[Axis, ...]
     whole: bool = True
+    tried: bool = True
 
     def __contains__(self, shape: Shape) -> bool:
         same = (shape.channels, shape.rank) == (self.input.channels, self.input.rank)
@@ -53,8 +55,10 @@ class Accepts:
     def __str__(self) -> str:
         if not self.axes:
             return f"exactly {self.input.channels}"
+        sizes = " × ".join(str(axis.least) for axis in self.axes)
+        if not self.tried:
+            return f"{sizes}; the network is too large to try other sizes"
         if all(axis.least == axis.most for axis in self.axes):
-            sizes = " × ".join(str(axis.least) for axis in self.axes)
             return f"exactly {sizes}{_because(self.axes)}"
         alike: dict[str, list[Axis]] = {}
         for axis in self.axes:

@@ -14,7 +14,7 @@ from itertools import product
 from specgen.accepts import Accepts, Axis
 from specgen.ir import Network
 from specgen.shape import LARGEST, Shape
-from specgen.trial import Refused, Trial, bare
+from specgen.trial import Refused, TooLarge, Trial, bare
 
 #: The axes' names, by their number.
 AXES = {0: (), 1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
@@ -32,8 +32,18 @@ LONGEST_PERIOD = 1 << 16
 
 
 def accepts(network: Network) -> Accepts:
-    """What a network accepts."""
-    trial, shape = Trial(network), bare(network.input_shape)
+    """What a network accepts; of one with very many layers, nothing but what it was built for is known."""
+    shape = bare(network.input_shape)
+    if not shape.rank:
+        return Accepts(shape, ())
+    try:
+        return _searched(Trial(network), shape)
+    except TooLarge:
+        axes = tuple(Axis(name, n, n) for name, n in zip(AXES[shape.rank], shape.spatial, strict=True))
+        return Accepts(shape, axes, whole=False, tried=False)
+
+
+def _searched(trial: Trial, shape: Shape) -> Accepts:
     lines = [_Line(trial, shape, index) for index in range(shape.rank)]
     axes: list[Axis] = []
     for line, name in zip(lines, AXES[shape.rank], strict=True):
@@ -65,7 +75,7 @@ class _Line:
     def fits(self, size: int) -> bool:
         """Whether a size is fine."""
         if size not in self.tried:
-            self.tried[size] = self.trial.node(self._at(size)) is not None
+            self.tried[size] = self.trial.fits(self._at(size))
         return self.tried[size]
 
     def _at(self, size: int) -> Shape:

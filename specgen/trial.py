@@ -162,8 +162,20 @@ class Refused:
     line: int | None = None
 
 
+#: So many rules are asked of one network, all in all; each takes some 10 µs. If that is not enough to try
+#: it with a few inputs, none is tried.
+MOST_ASKED, FEWEST = 150_000, 64
+
+
+class TooLarge(Exception):  # noqa: N818 (an answer, not an error)
+    """The network has so many layers that no more inputs are tried."""
+
+
 class Trial:
-    """A network, which is asked for other inputs than the one it was built for."""
+    """A network, which is asked for other inputs than the one it was built for.
+
+    `left` says how many more it can be asked for. Raises `TooLarge` behind the last of them, or at once.
+    """
 
     def __init__(self, network: Network) -> None:
         self._steps = network.root.steps
@@ -171,11 +183,24 @@ class Trial:
         #: The node of each step, which may be equal to another one.
         self._nodes: dict[int, Node] = {}
         self.node = self._chain(self._steps)
+        # What is known already is looked up, which takes a tenth of the time.
+        self.left = MOST_ASKED // (len(self._made) + len(self._nodes) // 10)
+        if self.left < FEWEST:
+            raise TooLarge
 
     def __call__(self, x: Shape) -> Shape | Refused:
         """What comes out for `x`, or where `x` is refused."""
-        out = self.node(x)
-        return self._refused(self._steps, x) if out is None else out
+        return self._out(x) or self._refused(self._steps, x)
+
+    def fits(self, x: Shape) -> bool:
+        """Whether anything comes out for `x`."""
+        return self._out(x) is not None
+
+    def _out(self, x: Shape) -> Shape | None:
+        if self.left <= 0:
+            raise TooLarge
+        self.left -= 1
+        return self.node(x)
 
     def _refused(self, steps: Iterable[Any], x: Shape) -> Refused:
         """Which of some steps refuses what arrives there, if `x` arrives at the first."""
@@ -228,6 +253,8 @@ class Trial:
 
     def _once(self, key: Any, make: Callable[[], Node]) -> Node:
         if key not in self._made:
+            if len(self._made) > MOST_ASKED // FEWEST:
+                raise TooLarge
             self._made[key] = make()
         return self._made[key]
 

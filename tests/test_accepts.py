@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import pytest
 import torch
+from baits import BAITS
 
 import specgen
 from specgen.accepts import Accepts
@@ -20,6 +21,7 @@ from specgen.layers.base import Call, Layer, Refusal
 from specgen.layers.fields import Whole
 from specgen.layers.registry import register_layer, unregister_layer
 from specgen.shape import Shape
+from specgen.trial import Trial
 from tests.fuzz.programs import program
 
 #: Specs, and what they accept.
@@ -349,3 +351,30 @@ def test_sizes_that_are_larger_than_what_is_usual() -> None:
     said = "L from 2800000 to 4199999, because of `fc` in line 1"
     assert str(specgen.compile(text=text).accepts) == said
     assert str(specgen.compile(text="input 1x3000000; conv 4 k=9 p=0; M").accepts) == "any L ≥ 10"
+
+
+@pytest.mark.parametrize(
+    "name", ["channels that grow", "uses with other arguments", "concatenations in a block"]
+)
+def test_a_network_with_very_many_different_layers_is_not_tried(name: str) -> None:
+    bait = BAITS[name]
+    found = specgen.compile(text=bait.spec(bait.most)).accepts
+    assert str(found) == "16 × 16; the network is too large to try other sizes"
+    assert not found.whole
+    assert found.input in found
+    assert specgen.compile(text=bait.spec(bait.most // 20)).accepts.tried
+
+
+def test_a_search_ends_where_it_has_asked_too_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = specgen.compile(text="input 3x32x32; conv 8; M; fc 3")
+    needed = Trial(network).left
+    assert network.accepts.tried
+    for most, tried in ((needed, True), (64 * 6, False)):  # 64 inputs for its few nodes
+        monkeypatch.setattr("specgen.trial.MOST_ASKED", most)
+        assert specgen.compile(text="input 3x32x32; conv 8; M; fc 3").accepts.tried is tried
+
+
+@pytest.mark.parametrize("name", [one.name for one in specgen.list_specs()])
+def test_everything_shipped_is_small_enough_to_be_tried(name: str) -> None:
+    network = specgen.compile(name)
+    assert Trial(network).left > 100
