@@ -182,9 +182,10 @@ class Trial:
         self._made: dict[Any, Node] = {}
         #: The node of each step, which may be equal to another one.
         self._nodes: dict[int, Node] = {}
+        self._chains = 0
         self.node = self._chain(self._steps)
         # What is known already is looked up, which takes a tenth of the time.
-        self.left = MOST_ASKED // (len(self._made) + len(self._nodes) // 10)
+        self.left = MOST_ASKED // (len(self._made) + (len(self._nodes) + self._chains) // 10)
         if self.left < FEWEST:
             raise TooLarge
 
@@ -227,6 +228,7 @@ class Trial:
         return next((one for one in refused if one != Refused()), Refused())
 
     def _chain(self, steps: Iterable[Any]) -> Node:
+        self._chains += 1
         nodes = tuple(map(self._node, steps))
         return self._once((Chain, *nodes), lambda: Chain(*nodes))
 

@@ -354,7 +354,8 @@ def test_sizes_that_are_larger_than_what_is_usual() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["channels that grow", "uses with other arguments", "concatenations in a block"]
+    "name",
+    ["channels that grow", "uses with other arguments", "concatenations in a block", "branches of nothing"],
 )
 def test_a_network_with_very_many_different_layers_is_not_tried(name: str) -> None:
     bait = BAITS[name]
