@@ -83,7 +83,7 @@ class Accepts:
             }
             for axis in self.axes
         ]
-        return {"text": str(self), "axes": axes, "whole": self.whole}
+        return {"text": str(self), "axes": axes, "whole": self.whole, "tried": self.tried}
 
 
 def _range(axis: Axis) -> str:
