@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import torch
 from torch import nn
 
 import specgen
 from benchmarks.harness import Pair, Row
+from benchmarks.peers import answer, need
 
 #: VGG-16 with batch norm at an eighth of its width, for images of 32 × 32.
 SMALL = """
@@ -38,10 +38,15 @@ def rows() -> list[Row]:
     for name in ("resnet50", "mobilenet_v2"):
         optimized = partial(_optimized, specgen.compile(name))
         found.append(Row(f"{name} for inference, batch 1", eager, optimized))
+    for name in ("vgg16_bn", "resnet50", "mobilenet_v2"):
+        for batch in (1, 32):
+            on_gpu = partial(_optimized, specgen.compile(name), batch, "cuda")
+            found.append(Row(f"{name} for inference, on a GPU, batch {batch}", eager, on_gpu, calls=(20, 20)))
     return found
 
 
-def _optimized(network: specgen.Network) -> Pair:
+def _optimized(network: specgen.Network, batch: int = 1, device: str = "cpu") -> Pair:
+    need(device)
     torch.manual_seed(0)
     plain = network.build().eval()
     for module in plain.modules():
@@ -50,13 +55,12 @@ def _optimized(network: specgen.Network) -> Pair:
             nn.init.normal_(module.running_mean, std=0.1)
             nn.init.uniform_(module.weight, 0.5, 1.5)
             nn.init.normal_(module.bias, std=0.1)
-    optimized = network.build(weights=plain.state_dict(), optimize="inference")
-    x = torch.randn(1, *network.input_shape.sizes)
-
-    def run(model: nn.Module) -> Any:
-        with torch.no_grad():
-            return model(x)
-
-    wanted = run(plain)
-    torch.testing.assert_close(run(optimized), wanted, rtol=1e-4, atol=1e-4 * float(wanted.abs().max()))
-    return partial(run, optimized), partial(run, plain)
+    optimized = network.build(weights=plain.state_dict(), optimize="inference", device=device)
+    x = torch.randn(batch, *network.input_shape.sizes, device=device)
+    plain = plain.to(device)
+    # Products on a GPU have 10 bits of a mantissa, unless it is told otherwise.
+    tolerance = 1e-4 if device == "cpu" else 1e-2
+    wanted = answer(plain, x)
+    most = float(wanted.abs().max())
+    torch.testing.assert_close(answer(optimized, x), wanted, rtol=tolerance, atol=tolerance * most)
+    return partial(answer, optimized, x), partial(answer, plain, x)

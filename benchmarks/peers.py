@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from benchmarks.harness import Absent
 
@@ -59,6 +60,21 @@ def neural_dsl() -> Any:
     os.environ["PYSNOOPER_DISABLED"] = "1"
     logging.root.addHandler(logging.NullHandler())  # with a handler there, `logging.basicConfig` does nothing
     return peer("neural.parser.parser")
+
+
+def need(device: str) -> None:
+    """Raises `Absent` where there is no GPU and one is meant."""
+    if device == "cuda" and not torch.cuda.is_available():
+        raise Absent("there is no GPU")
+
+
+def answer(model: nn.Module, x: Tensor) -> Tensor:
+    """What a network gives for `x`, once a GPU is done with it."""
+    with torch.no_grad():
+        out: Tensor = model(x)
+    if out.is_cuda:
+        torch.cuda.synchronize()
+    return out
 
 
 @cache

@@ -201,28 +201,30 @@ class SpecBlock(nn.Module):
         return tuple(plan)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self._run(self.plan, x)
-
-    def _run(self, plan: tuple[Any, ...], x: Tensor) -> Tensor:
-        for step in plan:
-            if isinstance(step, str):
-                x = getattr(self, step)(x)
-                continue
-            kind, axis, branches = step
-            arrives = x.chunk(len(branches), axis) if kind == "split" else (x,) * len(branches)
-            outs = [self._run(branch, part) for branch, part in zip(branches, arrives, strict=True)]
-            x = _join(kind, axis, outs)
-        return x
+        return _run(self.plan, self._modules, x)
 
     def extra_repr(self) -> str:
         return f"{self.block}({self.arguments})"
 
 
-def _join(kind: str, axis: int, parts: list[Tensor]) -> Tensor:
-    if kind in ("cat", "split"):
-        return torch.cat(parts, axis)
-    result = parts[0]
-    for part in parts[1:]:
+def _run(plan: tuple[Any, ...], modules: Mapping[str, Any], x: Tensor) -> Tensor:
+    """What the steps of a plan make of `x`, among the children of a block."""
+    for step in plan:
+        x = modules[step](x) if isinstance(step, str) else _joined(step, modules, x)
+    return x
+
+
+def _joined(step: tuple[str, int, tuple[Any, ...]], modules: Mapping[str, Any], x: Tensor) -> Tensor:
+    """What branches make of `x`, joined. No value is kept for longer than the next one needs it."""
+    kind, axis, branches = step
+    if kind == "split":
+        parts = zip(branches, x.chunk(len(branches), axis), strict=True)
+        return torch.cat([_run(branch, modules, part) for branch, part in parts], axis)
+    if kind == "cat":
+        return torch.cat([_run(branch, modules, x) for branch in branches], axis)
+    result = _run(branches[0], modules, x)
+    for branch in branches[1:]:
+        part = _run(branch, modules, x)
         result = result + part if kind == "add" else result * part
     return result
 
