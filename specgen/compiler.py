@@ -30,7 +30,7 @@ from specgen.limits import DEFAULT_LIMITS, Limits
 from specgen.names import class_name
 from specgen.parser import LONGEST_NAME, parse, parse_expression
 from specgen.shape import Shape
-from specgen.source import ReadError, Source, decode, is_there, printable, read_source
+from specgen.source import ReadError, Source, decode, is_there, read_source
 from specgen.statements import Request
 from specgen.trace import Trace
 
@@ -78,7 +78,9 @@ def compile(  # noqa: A001 (the field's word)
     """
     network, found = analyse(source, text=text, input=input, variant=variant, limits=limits, **params)
     for warning in found:
-        warnings.warn(printable(f"{warning.title} [{warning.code}]"), SpecWarning, stacklevel=2)
+        from specgen.views.formats import short  # few specs need it
+
+        warnings.warn(short("", warning), SpecWarning, stacklevel=2)
     return network
 
 

@@ -16,6 +16,9 @@ from specgen.source import Span
 Value: TypeAlias = "int | float | bool | str | tuple[Value, ...]"
 
 
+#: Words for booleans; in a spec they are `true` and `false`.
+SAID = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
 #: Values in a tuple. An option takes one for each axis, a shape four.
 LONGEST_TUPLE = 64
 
@@ -113,8 +116,8 @@ class Evaluator:
         value = self.value(expr)
         if not isinstance(value, bool):
             help_ = "compare it with something: `== 1`, `!= none`"
-            if isinstance(value, str) and value.lower() in ("true", "false"):
-                help_ = f"write `{value.lower()}`"
+            if isinstance(value, str) and value.lower() in SAID:
+                help_ = f"write `{describe(SAID[value.lower()])}`"
             label = f"this is {describe(value)}"
             raise Wrong("not-a-condition", "a condition is true or false", expr.span, label, help_)
         return value
@@ -188,6 +191,8 @@ class Evaluator:
             left, right = self.number(chain.first), self.number(operand)
         self.decided |= arithmetic.names((left, right) if not isinstance(left, tuple) else (*left, right))
         if isinstance(left, bool) is not isinstance(right, bool):
+            _check_mixed(chain, (chain.first, left), (operand, right))
+            _check_mixed(chain, (operand, right), (chain.first, left))
             return sign == "!="
         return _COMPARISONS[sign](left, right)
 
@@ -210,6 +215,27 @@ class Evaluator:
             raise Wrong("wrong-arguments", "the divisor has to be 1 or more", call.arguments[1].span, label)
         value = function(*map(arithmetic.plain, arguments))
         return _bounded(arithmetic.apply(name, value, *arguments), call)
+
+
+def _check_mixed(
+    chain: syntax.Chain, literal: tuple[syntax.Expr, Any], other: tuple[syntax.Expr, Any]
+) -> None:
+    """Refuse `wide == 1` of a boolean, and `wide == true` of a number: nobody means what never holds.
+
+    A number may be compared with `false`, if it is not 0: that can stand for having none.
+    """
+    (expr, value), (asked, known) = literal, other
+    if not isinstance(expr, syntax.Number) or value not in (0, 1) or not isinstance(known, (int, float)):
+        return
+    if value is False and known != 0:
+        return
+    sign, help_ = chain.rest[0][0], ""
+    if isinstance(asked, syntax.Name) and isinstance(known, bool):
+        help_ = f"write `{asked.text}`" if (value == 1) == (sign == "==") else f"write `not {asked.text}`"
+    elif isinstance(asked, syntax.Name):
+        help_ = f"write `{asked.text} {sign} {int(value)}`"
+    label = f"this compares {describe(known)} with {describe(value)}"
+    raise Wrong("never-equal", "a boolean and a number are never equal", chain.span, label, help_)
 
 
 def _arithmetic(sign: str, left: Any, right: Any, operand: syntax.Expr) -> Any:

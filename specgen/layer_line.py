@@ -129,6 +129,8 @@ def make(
                 if wanted == "a number from 0 to 1" and is_number(one.value) and 2 <= one.value <= 100:
                     help_ = f"{one.value:g} % is `{one.value / 100:g}`"
                 written = evaluation.source.text[one.span.start : one.span.end]
+                if wanted == "true or false" and one.value in (0, 1):
+                    help_ = f"write `{name}={'true' if one.value else 'false'}`"
                 if not written.endswith(")"):
                     help_ = help_ or no_hexadecimal(one.value)
                 if re.fullmatch(r"-\s*\d+", written) and name in kind.positional[:1] and not trim:

@@ -261,6 +261,10 @@ class _Resolver(LineResolver):
                 "no-default", title, default.layer.span, "", "give its arguments defaults where it is defined"
             )
             return
+        if default.layer.text == "all":
+            help_ = "a default is for one kind of layer: `default conv bn`"
+            self.problem("unknown-layer", "there is no layer `all`", default.layer.span, "", help_)
+            return
         layer = self.layer(default.layer, {})
         if layer is None:
             return

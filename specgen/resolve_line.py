@@ -116,6 +116,10 @@ class LineResolver:
         word = line.word
         if self.enough or registry.find(word.text) is not None or self.blocks.get(word.text):
             return False
+        if line.label is not None and vocabulary.ours(line.label.text, ("network",)):
+            title = f"there is no layer `{word.text}`"
+            self.problem("unknown-layer", title, word.span, "", f"write `network {word.text}`")
+            return True
         keyword = vocabulary.statement_for(word.text)
         if not keyword:
             return False
@@ -175,7 +179,7 @@ class LineResolver:
                     if self._spaced_call(argument):
                         return
                     self._unknown_flag(word, layer, argument, names, by_position < len(layer.positional))
-                    if registry.find(argument.text) is not None:
+                    if vocabulary.names_layer(argument.text) and not vocabulary.ours(argument.text, flags):
                         return  # what follows belongs to that layer
                     by_position += 1
                     continue
@@ -245,7 +249,7 @@ class LineResolver:
         also = Label(block.name.span, "the block is defined here", primary=False)
         given: dict[str, Span] = {}
         by_position = 0
-        misnamed = False
+        misnamed = too_many = False
         for argument in line.arguments:
             if isinstance(argument, syntax.Option):
                 name, value = argument.name.text, argument.value
@@ -257,8 +261,9 @@ class LineResolver:
                 name, value = block.arguments[by_position][0].text, argument
                 by_position += 1
             else:
-                if len(arguments) < len(block.arguments):
-                    continue  # an argument is there twice, which is told
+                if len(arguments) < len(block.arguments) or too_many:
+                    continue  # an argument is there twice, or another one too many: that is told
+                too_many = True
                 count = len(arguments) or "no"
                 title = f"`{block.name.text}` takes {count} value{'s' * (count != 1)}"
                 self.problem("too-many-values", title, argument.span, "this is one too many", also=also)

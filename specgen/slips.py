@@ -116,6 +116,8 @@ def instead_of_position(
         arguments: everything on the line, of which it is one.
     """
     text = source.text[argument.span.start : argument.span.end]
+    if isinstance(argument, syntax.Channels) and layer.takes_trim:
+        return ("`in` is how many channels arrive; instance normalisation is `norm=instancenorm`",)
     windowed = "k" in layer.short and isinstance(argument, (syntax.Number, syntax.TupleOf))
     numbers = [source.text[one.span.start : one.span.end] for one in arguments]
     plain = all(isinstance(one, (syntax.Number, syntax.TupleOf)) for one in arguments)

@@ -151,8 +151,9 @@ def unexpected_text(source: Source, offset: int) -> SpecError:
     elif sign == "\\" and (command := _matched(r"\\[A-Za-z]+", source, offset)):
         shown = found = command
         help_ = "sizes are written with the letter x: 3x224x224" if command == "\\times" else _NO_LATEX
-    elif sign in "&!":
-        found = _matched("&+|!", source, offset)
+    elif sign in "&!~":
+        found = _matched("&+|[!~]", source, offset)
+        help_ = _left_out(source, offset) or help_
     elif sign in "×✕✖⨯⨉":
         tight = before[-1:].isdigit() and after.isdigit()
         help_ = "sizes are written with the letter x: 3x224x224"
@@ -189,6 +190,21 @@ def unexpected_text(source: Source, offset: int) -> SpecError:
     if combining(sign):  # by itself it would be drawn over the quote in front of it
         title = f"U+{ord(sign):04X} ({name(sign, 'a mark').lower()}) has no meaning here"
     return error(source, title, Label(Span(offset, offset + len(found))), help_=(help_,) if help_ else ())
+
+
+def _left_out(source: Source, offset: int) -> str:
+    """How to write a condition that is turned round, `!wide`, or what a layer goes without, `!bias`."""
+    from specgen.layers import registry
+    from specgen.options import all_flags
+
+    word = re.match(r"[!~]\s?([A-Za-z_]\w*)", source.text[offset : offset + 40])
+    if word is None:
+        return ""
+    if re.search(r"\b(if|when)\b[^\n;{]*$", source.text[:offset][-200:]):
+        return f"write `not {word[1]}`"
+    trim = registry.trims().get(word[1])
+    without = f"no{word[1]}" if f"no{word[1]}" in all_flags() else f"{trim.trim}=none" if trim else ""
+    return f"write `{without}`" if without else ""
 
 
 def _input_in_brackets(rest: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from specgen import options
 from specgen.diagnostics import listed, nearest
+from specgen.expressions import SAID, describe
 from specgen.layers import registry
 from specgen.layers.base import Layer
 from specgen.layers.fields import Flag, OptionType
@@ -70,6 +71,7 @@ _ELSEWHERE = {
     "attn": "attention selfattention multiheadattention multiheadselfattention mha mhsa "
     "multiheaddotproductattention",
     "cls_token": "classtoken clstoken cls",
+    "take": "taketoken selecttoken firsttoken select gather slice getitem",
     "pos_embed": "posembedding positionembedding positionalembedding positionalencoding positionembeddings",
     "scale": "layerscale gamma",
     "id": "identity noop pass passthrough lambda",
@@ -144,6 +146,7 @@ SIZES = frozenset(
 #: Gated units, and the activation of the gate.
 _GATES = {"glu": "sigmoid", "swiglu": "silu", "geglu": "gelu", "reglu": "relu"}
 #: Words that have no counterpart, and what to do instead.
+_POINTWISE = ("pw", "pwconv", "pointwise", "pointwise_conv")
 _INSTEAD = {
     "import": "a spec reads no other file: leave it out",
     "include": "a spec reads no other file: leave it out",
@@ -166,6 +169,7 @@ _INSTEAD = {
         ("reshape", "unflatten"),
         "`flatten` makes a vector of a map; no layer makes a map of a vector: start with `input 100x1x1`",
     ),
+    **dict.fromkeys(_POINTWISE, "here that is `conv 64 k=1`"),
     "activation": "an activation is written by its own word: `relu`, `gelu`, …",
     **dict.fromkeys(
         "separable separable_conv separable_conv2d separableconv separableconv2d sep_conv sepconv".split(),
@@ -215,11 +219,13 @@ def for_unknown(word: str, what: str, known: Sequence[str]) -> list[str]:
         return [f"write `{word.lower()}`"]
     if what == "name" and word.casefold() in _ENDLESS:
         return [_FINITE]
-    if what == "name" and word.casefold() in ("yes", "on", "no", "off"):
-        return [f"write `{'true' if word.casefold() in ('yes', 'on') else 'false'}`"]
+    if what == "name" and word.casefold() in SAID:
+        return [f"write `{describe(SAID[word.casefold()])}`"]
     if what.startswith("layer"):
         if line := _with_options(word):
             return [f"here that is `{line}`"]
+        if line := _with_number(word):
+            return [f"write `{line}`"]
         if word.casefold() in _INSTEAD:
             return [_INSTEAD[word.casefold()]]
         if word.casefold().replace("_", "") in _SEVERAL:
@@ -251,6 +257,17 @@ def for_unknown(word: str, what: str, known: Sequence[str]) -> list[str]:
     if what == "kind of layer":
         return ["known here: `all`, `conv`, `linear`, `norm`, and the word of each layer with weights"]
     return [f"known here: {listed(known)}"] if 0 < len(known) <= 8 else []
+
+
+def _with_number(word: str) -> str:
+    """The line for a word with its number behind it, `M2`, `fc1000`; empty for others, and for ordinals."""
+    parts = re.fullmatch(r"([A-Za-z_]+?)_?([1-9]\d*)", word)
+    kind = registry.find(parts[1]) if parts else None
+    if parts is None or kind is None:
+        return ""
+    if kind.family == "pool" and "k" in kind.short and 2 <= int(parts[2]) <= 9:
+        return f"{parts[1]} k={parts[2]}"
+    return f"{parts[1]} {parts[2]}" if kind.takes_trim and int(parts[2]) >= 10 else ""
 
 
 def with_size(word: str, size: str) -> str:
@@ -374,6 +391,8 @@ def for_flag(
         return [f"it is a layer of its own: write `;` in front of `{name}`"]
     if found := ours(name, registry.words()):
         return [f"here that is called `{found}`, a layer of its own: write `;` in front of it"]
+    if name.casefold() in _POINTWISE:
+        return ["here that is `conv 64 k=1`, a layer of its own: write `;` in front of it"]
     if near := nearest(name, (*flags, *names) if guess else ()):
         return [f"did you mean `{near[0]}`?"]
     if name.casefold() in _ENDLESS:
@@ -382,6 +401,11 @@ def for_flag(
     if takes_value and not taken:
         return [f"if it is meant to be a number, define it above: `param {name} = 64`"]
     return [f"`{word}` knows {_listed_flags(layer)}" if flags else f"`{word}` takes {listed_options(layer)}"]
+
+
+def names_layer(word: str) -> bool:
+    """Whether a word that is no flag stands for a layer, here or elsewhere."""
+    return registry.find(word) is not None or bool(ours(word, registry.words())) or word in _POINTWISE
 
 
 def _takes(kind: OptionType, value: str) -> bool:

@@ -85,6 +85,7 @@ RIGHT = {
     "many_bodies": "3 × 8 × 8; 0 conv; 1 relu; 4 × 8 × 8",
     "never_taken": "3 × 8 × 8; 0 conv; 1 relu; 4 × 8 × 8",
     "no_last_line_end": "3 × 8 × 8; 0 conv; 1 relu; 4 × 8 × 8",
+    "number_or_false": "8 × 16 × 16; 0 conv; 1 relu; 2 flatten; 3 fc; 10",
     "numbers": "3 × 8 × 8; 0 drop; 1 drop; 2 drop; 3 drop; 4 leaky_relu; 3 × 8 × 8",
     "one_line": (
         "3 × 8 × 8; 0.conv1 conv; 0.relu1 relu; 0.conv2 conv; 0.relu2 relu; 1 maxpool; 2 maxpool; "

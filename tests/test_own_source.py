@@ -51,7 +51,6 @@ ALLOWED = {
     ("backends/torch.py", "vars(import_module(module))"): "the same; `Call.name`, which the layer says",
     ("backends/torch.py", "getattr(nn, name)"): "`Call.name`, which the layer says",
     ("backends/torch.py", "getattr(nn.init, f'{reach.rule.function}_')"): "a rule that has been checked",
-    ("backends/torch.py", "getattr(self, step)"): "a child's name, which is no attribute of a module",
     ("backends/sources.py", "import importlib.util"): "to find the source of a layer's module",
     ("backends/sources.py", "find_spec(module)"): "`Layer.modules`, which the layer's class says",
     ("layers/registry.py", "import importlib.metadata"): "installed packages are code, and run",

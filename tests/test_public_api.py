@@ -92,8 +92,11 @@ def test_source_or_text_but_not_both() -> None:
 
 
 def test_warnings_are_warnings() -> None:
-    with pytest.warns(specgen.SpecWarning, match="channels come first"):
+    with pytest.warns(specgen.SpecWarning) as found:
         specgen.compile(text="input 224x224x3\nconv 8")
+    (warning,) = (str(one.message) for one in found)
+    assert warning.startswith("<text>:1:7: warning[channels-last]: ") and "channels come first" in warning
+    assert found[0].filename == __file__
 
 
 def test_limits_are_the_callers_to_raise() -> None:

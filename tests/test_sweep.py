@@ -39,6 +39,11 @@ def printed(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) 
     return capsys.readouterr()
 
 
+def test_one_form_at_a_time(spec: str, capsys: pytest.CaptureFixture[str]) -> None:
+    _, said = printed(capsys, spec, "--set", "width=2,3", "--jsonl", "--csv", code=2)
+    assert "--csv and --jsonl exclude each other" in said
+
+
 @pytest.fixture
 def spec(tmp_path: Path) -> str:
     path = tmp_path / "net.spec"

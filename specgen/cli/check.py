@@ -95,7 +95,8 @@ def _print_one(form: str, spec: str, network: Network | None, diagnostics: Seque
 
         shapes = f"{network.input_shape} → {network.output_shape}"
         totals = f"{network.params:,} parameters, {rounded(network.macs)} multiply-adds"
-        print(f"{printable(spec)}: {network.name}, {shapes}, {totals}")
+        named = "<stdin>" if spec == "-" else printable(spec)
+        print(f"{named}: {network.name}, {shapes}, {totals}")
         if network.accepts.axes:
             print(f"    accepts {network.accepts}")
     if form in ("short", "github"):

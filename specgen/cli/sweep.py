@@ -36,11 +36,11 @@ _MOST_TOLD = 20
 @click.option("--dtype", default="float32", metavar="NAME", help="float32, bfloat16, …, for the memory.")
 @click.option("--optimizer", default="adam", metavar="NAME", help="sgd, sgd-momentum or adam.")
 @click.option("--most", type=click.IntRange(1), metavar="N", help="Allow so many corners.")
-@click.option("--csv", "form", flag_value="csv", help="Print comma-separated values.")
-@click.option("--jsonl", "form", flag_value="jsonl", help="Print a JSON object a line, wrong corners too.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
+@click.option("--jsonl", "as_jsonl", is_flag=True, help="Print a JSON object a line, wrong corners too.")
 def sweep(
     spec: str | None, pairs: Sequence[str], variant: str | None, shape: str | None, where: str | None,
-    batch: int, dtype: str, optimizer: str, most: int | None, form: str | None,
+    batch: int, dtype: str, optimizer: str, most: int | None, as_csv: bool, as_jsonl: bool,
 ) -> int:  # fmt: skip
     """Compare sizes over a grid of params, variants and inputs. Imports no torch.
 
@@ -50,6 +50,9 @@ def sweep(
     from specgen import grid
     from specgen.diagnostics import SpecError
 
+    if as_csv and as_jsonl:
+        raise click.UsageError("--csv and --jsonl exclude each other")
+    form = "csv" if as_csv else "jsonl" if as_jsonl else None
     gc.enable()
     try:
         values = _grid(pairs, variant, shape)

@@ -243,6 +243,38 @@ def adds_itself(checked: Checked) -> Iterator[Diagnostic]:
             )
 
 
+def activation_before_sum(checked: Checked) -> Iterator[Diagnostic]:
+    """What is added to what arrives is never below 0, so that the sum only ever grows (He et al., 2016)."""
+    for parallel in _parallels(checked.steps):
+        if parallel.kind != "add" or sorted(map(_is_identity, parallel.branches)) != [False, True]:
+            continue
+        for branch in parallel.branches:
+            last = _last(branch)
+            if last is None or last.kind not in ("relu", "relu6"):
+                continue
+            implied = _is_implied(checked, last)
+            yield checked.warn(
+                "activation-before-sum",
+                f"what is added to what arrives ends with `{last.kind}`",
+                Label(last.asked, f"{_first(checked, last)}: " * implied + "this adds nothing below 0"),
+                help=_no_activation(checked, last) if implied else f"put the `{last.kind}` behind the sum",
+            )
+
+
+def _last(steps: Sequence[Draft]) -> DraftLayer | None:
+    """The layer that some steps end with, dropout left out; none where branches are joined there."""
+    for step in reversed(steps):
+        match step:
+            case DraftParallel():
+                return None
+            case DraftLayer():
+                if step.kind != "id" and step.layer.family != "dropout":
+                    return step
+            case _:
+                return _last(step.children)
+    return None
+
+
 def _parallels(steps: Sequence[Draft]) -> Iterator[DraftParallel]:
     for step in steps:
         match step:

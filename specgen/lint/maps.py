@@ -14,7 +14,7 @@ from specgen.layers.fields import WrongOptions
 from specgen.layers.pool import MaxPool, WindowPool
 from specgen.lint.flow import Checked, Met, also
 from specgen.options import written
-from specgen.shape import Shape, spread, times
+from specgen.shape import Shape, collapse, spread, times
 from specgen.source import Span
 
 #: What lies along each axis, by the number of axes.
@@ -46,14 +46,43 @@ def _unread(layer: Layer, x: Shape, out: Shape) -> tuple[int, ...]:
         return ()
     kernel = spread(layer.kernel_size, x.rank)
     stride = kernel if layer.stride is None else spread(layer.stride, x.rank)
-    dilation = spread(layer.dilation, x.rank) if isinstance(layer, (Convolution, MaxPool)) else (1,) * x.rank
     unread = []
     for size, n, k, s, p, d in zip(
-        x.spatial, out.spatial, kernel, stride, _padding(layer, x.rank), dilation, strict=True
+        x.spatial, out.spatial, kernel, stride, _padding(layer, x.rank), _dilation(layer, x), strict=True
     ):
         reached = (n - 1) * s + d * (k - 1) + 1 - p
         unread.append(max(0, int(size - reached)) if s <= d * (k - 1) + 1 else 0)
     return tuple(unread)
+
+
+def lines_skipped(checked: Checked) -> Iterator[Diagnostic]:
+    """Windows of several lines that lie apart: nothing reads the lines between two of them.
+
+    A window of one line is how a shortcut takes every second one.
+    """
+    for met in checked.layers:
+        layer, x = met.step.layer, met.step.input
+        if not isinstance(layer, (Convolution, WindowPool)) or layer.stride is None:
+            continue
+        kernel, stride = spread(layer.kernel_size, x.rank), spread(layer.stride, x.rank)
+        covers = tuple(
+            d * (k - 1) + 1 if k > 1 and n > 1 else s
+            for k, s, d, n in zip(kernel, stride, _dilation(layer, x), met.step.output.spatial, strict=True)
+        )
+        skipped = tuple(max(0, int(s - c)) for s, c in zip(stride, covers, strict=True))
+        if any(skipped):
+            closer = collapse(tuple(map(min, stride, covers)))
+            yield checked.warn(
+                "lines-skipped",
+                f"`{checked.text(met.step.word)}` never reads the {_lines(skipped)} between two windows",
+                Label(met.step.word, f"windows of {times(kernel)} lie {times(stride)} apart"),
+                _where_used(checked, met),
+                help=f"with `s={written(closer)}` every one is read",
+            )
+
+
+def _dilation(layer: Convolution | WindowPool, x: Shape) -> tuple[int, ...]:
+    return spread(layer.dilation, x.rank) if isinstance(layer, (Convolution, MaxPool)) else (1,) * x.rank
 
 
 def _padding(layer: Convolution | WindowPool, rank: int) -> tuple[int, ...]:
@@ -105,6 +134,36 @@ def one_value_per_channel(checked: Checked) -> Iterator[Diagnostic]:
                 _where_used(checked, met),
                 help="in training, each batch needs two samples or more, the last one too (`drop_last=True`)",
             )
+
+
+#: Factors of a map from here on, and channels made of each one, are taken for a size or a number of outputs.
+_LARGE_FACTOR = 64
+_LARGE_MULTIPLIER = 16
+
+
+def large_factor(checked: Checked) -> Iterator[Diagnostic]:
+    """A number that multiplies where one that stays as it is may be meant: a size, or a number of outputs."""
+    for met in checked.layers:
+        step = met.step
+        given = step.given.get("scale_factor") or step.given.get("multiplier")
+        if given is None:
+            continue
+        most = max(given.value) if isinstance(given.value, tuple) else given.value
+        if step.kind == "upsample" and step.input.rank > 1 and most >= _LARGE_FACTOR:
+            makes = f"makes the map {most:g} times as large"
+            help_ = f"the size of the output is said as `size={written(given.value)}`"
+        elif step.kind == "dwconv" and step.input.channels > 1 and most >= _LARGE_MULTIPLIER:
+            makes = f"makes {most} channels of each one"
+            help_ = "without a number, as many channels come out as arrive"
+        else:
+            continue
+        yield checked.warn(
+            "large-factor",
+            f"`{step.kind}` {makes}",
+            Label(given.span, f"{step.input} becomes {step.output}"),
+            _where_used(checked, met),
+            help=help_,
+        )
 
 
 def _on_line(met: Met) -> Span:

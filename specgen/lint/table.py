@@ -10,6 +10,7 @@ from specgen.lint.flow import Checked
 
 #: What finds the warnings of each code.
 WARNINGS: dict[str, Callable[[Checked], Iterable[Diagnostic]]] = {
+    "activation-before-sum": layers.activation_before_sum,
     "activation-twice": layers.activation_twice,
     "adds-itself": layers.adds_itself,
     "bias-before-norm": layers.bias_before_norm,
@@ -19,7 +20,9 @@ WARNINGS: dict[str, Callable[[Checked], Iterable[Diagnostic]]] = {
     "dropout-rate": layers.dropout_rate,
     "edge-dropped": maps.edge_dropped,
     "empty-branch": branches.empty_branch,
+    "large-factor": maps.large_factor,
     "linear-twice": layers.linear_twice,
+    "lines-skipped": maps.lines_skipped,
     "norm-twice": layers.norm_twice,
     "one-value-per-channel": maps.one_value_per_channel,
     "relu-at-the-end": layers.relu_at_the_end,
