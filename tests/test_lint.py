@@ -125,6 +125,11 @@ MEANT = {
     "a map that becomes much larger": "conv 8 k=1; upsample 32",
     "a few channels of each one": "dwconv 8; conv 8 k=1",
     "many channels of a single one": "conv 1; dwconv 32; conv 8 k=1",
+    "a momentum that is PyTorch's": "conv 8 nobias; bn momentum=0.5; conv 8 nobias; bn momentum=1.0",
+    "factors from a name": "let n = 1; conv 8; upsample n; M k=n s=n; shuffle n",
+    "factors that only keep the sizes": "conv 8; M k=1 s=2; upsample 2; M k=3 s=1 p=1; shuffle 2",
+    "features that are dropped": "conv 8; gap; flatten; drop",
+    "a dropout in front of the last layer": "fc 16 drop; fc 4",
     "arguments of two blocks": "block a(c) { conv c }; block b(C) { conv C }; a 8; b 8",
 }
 

@@ -220,6 +220,21 @@ def relu_at_the_end(checked: Checked) -> Iterator[Diagnostic]:
     )
 
 
+def dropout_at_the_end(checked: Checked) -> Iterator[Diagnostic]:
+    """Scores that are zeroed at random in training."""
+    last = checked.layers[-1] if checked.layers else None
+    if last is None or last.before is None or last.step.kind not in ("drop", "drop2d"):
+        return
+    if last.before.layer.family == "linear":
+        word = checked.text(last.before.word)
+        yield checked.warn(
+            "dropout-at-the-end",
+            "scores of the network are dropped in training",
+            Label(last.step.asked, f"this is behind the last `{word}`"),
+            help=f"put it on the line in front of that `{word}`, or leave it out",
+        )
+
+
 def _gives_an_image(checked: Checked, last: Met) -> bool:
     """Whether a network makes a map smaller and then as large as its input again."""
     enlarges = any(
@@ -290,27 +305,6 @@ def _parallels(steps: Sequence[Draft]) -> Iterator[DraftParallel]:
 
 def _is_identity(branch: Sequence[Draft]) -> bool:
     return all(isinstance(step, DraftLayer) and step.kind == "id" for step in branch)
-
-
-def dropout_rate(checked: Checked) -> Iterator[Diagnostic]:
-    """Dropout of nothing, where that is written as a number, and dropout of everything."""
-    for step, *_ in checked.layers:
-        if step.layer.family != "dropout":
-            continue
-        rate = step.layer.p  # type: ignore[attr-defined]
-        given = step.given.get("p")
-        if given is None or rate not in (0, 1):
-            continue
-        literal = checked.text(given.span).rpartition("=")[2].strip()
-        if rate == 1:
-            label = "nothing is left in training"
-        elif literal.replace(".", "").isdigit():
-            label = "nothing is dropped"
-        else:
-            continue
-        yield checked.warn(
-            "dropout-rate", f"`{step.kind}` with a probability of {rate:g}", Label(given.span, label)
-        )
 
 
 def unused_init(checked: Checked) -> Iterator[Diagnostic]:

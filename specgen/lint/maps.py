@@ -35,7 +35,7 @@ def edge_dropped(checked: Checked) -> Iterator[Diagnostic]:
             f"`{word}` never reads the last {_lines(unread)}",
             Label(step.word, f"{times(step.input.spatial)} arrives, and its windows cover {times(covered)}"),
             _where_made(checked, met),
-            _where_used(checked, met),
+            where_used(checked, met),
             help=_reads_all(step.layer, step.input),
         )
 
@@ -76,7 +76,7 @@ def lines_skipped(checked: Checked) -> Iterator[Diagnostic]:
                 "lines-skipped",
                 f"`{checked.text(met.step.word)}` never reads the {_lines(skipped)} between two windows",
                 Label(met.step.word, f"windows of {times(kernel)} lie {times(stride)} apart"),
-                _where_used(checked, met),
+                where_used(checked, met),
                 help=f"with `s={written(closer)}` every one is read",
             )
 
@@ -131,39 +131,9 @@ def one_value_per_channel(checked: Checked) -> Iterator[Diagnostic]:
                 "batch normalisation of one value per channel",
                 Label(_on_line(met), f"of {step.input}, each channel has one value a sample"),
                 _where_made(checked, met),
-                _where_used(checked, met),
+                where_used(checked, met),
                 help="in training, each batch needs two samples or more, the last one too (`drop_last=True`)",
             )
-
-
-#: Factors of a map from here on, and channels made of each one, are taken for a size or a number of outputs.
-_LARGE_FACTOR = 64
-_LARGE_MULTIPLIER = 16
-
-
-def large_factor(checked: Checked) -> Iterator[Diagnostic]:
-    """A number that multiplies where one that stays as it is may be meant: a size, or a number of outputs."""
-    for met in checked.layers:
-        step = met.step
-        given = step.given.get("scale_factor") or step.given.get("multiplier")
-        if given is None:
-            continue
-        most = max(given.value) if isinstance(given.value, tuple) else given.value
-        if step.kind == "upsample" and step.input.rank > 1 and most >= _LARGE_FACTOR:
-            makes = f"makes the map {most:g} times as large"
-            help_ = f"the size of the output is said as `size={written(given.value)}`"
-        elif step.kind == "dwconv" and step.input.channels > 1 and most >= _LARGE_MULTIPLIER:
-            makes = f"makes {most} channels of each one"
-            help_ = "without a number, as many channels come out as arrive"
-        else:
-            continue
-        yield checked.warn(
-            "large-factor",
-            f"`{step.kind}` {makes}",
-            Label(given.span, f"{step.input} becomes {step.output}"),
-            _where_used(checked, met),
-            help=help_,
-        )
 
 
 def _on_line(met: Met) -> Span:
@@ -183,7 +153,7 @@ def _where_made(checked: Checked, met: Met) -> Label | None:
     return None
 
 
-def _where_used(checked: Checked, met: Met) -> Label | None:
+def where_used(checked: Checked, met: Met) -> Label | None:
     """The use of a block that this is about: in others it may be different."""
     if met.use is None:
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from specgen.diagnostics import Diagnostic, first_of
-from specgen.lint import branches, layers, maps, names, ok
+from specgen.lint import branches, layers, maps, names, numbers, ok
 from specgen.lint.flow import Checked
 
 #: What finds the warnings of each code.
@@ -14,13 +14,16 @@ WARNINGS: dict[str, Callable[[Checked], Iterable[Diagnostic]]] = {
     "activation-twice": layers.activation_twice,
     "adds-itself": layers.adds_itself,
     "bias-before-norm": layers.bias_before_norm,
+    "bn-momentum": numbers.bn_momentum,
+    "changes-nothing": numbers.changes_nothing,
     "constant-condition": names.constant_condition,
     "differ-by-case": names.differ_by_case,
+    "dropout-at-the-end": layers.dropout_at_the_end,
     "dropout-before-norm": layers.dropout_before_norm,
-    "dropout-rate": layers.dropout_rate,
+    "dropout-rate": numbers.dropout_rate,
     "edge-dropped": maps.edge_dropped,
     "empty-branch": branches.empty_branch,
-    "large-factor": maps.large_factor,
+    "large-factor": numbers.large_factor,
     "linear-twice": layers.linear_twice,
     "lines-skipped": maps.lines_skipped,
     "norm-twice": layers.norm_twice,

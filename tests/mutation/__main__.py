@@ -17,6 +17,7 @@ from .session import Mutation
 #: The tests that are run: all but those that are slow, or start other programs.
 TESTS = [
     f"tests/{name}" for name in (
+        "test_layer_table.py",
         "test_shape.py", "test_joins.py", "test_arithmetic.py", "test_conditions.py", "test_expressions.py",
         "test_names.py", "test_diagnostics.py", "test_vocabulary.py", "test_elaborate.py", "test_attempts.py",
         "test_formats.py", "test_lint.py", "test_hooks.py", "test_explanation.py", "test_schema.py",
