@@ -16,6 +16,9 @@ from specgen.source import Span
 Value: TypeAlias = "int | float | bool | str | tuple[Value, ...]"
 
 
+#: What to do about a fraction where a whole number is needed.
+ROUNDED = "a number is not rounded unless you say how: `floor(…)`, `round(…)`, `a // b`"
+
 #: Words for booleans; in a spec they are `true` and `false`.
 SAID = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
@@ -105,7 +108,7 @@ class Evaluator:
         if isinstance(value, float):
             if not value.is_integer():
                 label = f"this is {describe(value)}"
-                raise Wrong("not-whole", "a whole number is needed here", expr.span, label)
+                raise Wrong("not-whole", "a whole number is needed here", expr.span, label, ROUNDED)
             whole: int = arithmetic.apply("int", int(value), value)
             return whole
         number: int = value

@@ -10,7 +10,7 @@ from specgen import options, syntax, vocabulary
 from specgen.arithmetic import is_number
 from specgen.diagnostics import Label, SpecError
 from specgen.evaluation import Evaluation
-from specgen.expressions import describe, no_hexadecimal
+from specgen.expressions import ROUNDED, describe, no_hexadecimal
 from specgen.layers import registry
 from specgen.layers.base import Layer
 from specgen.layers.fields import WrongOptions, must_be
@@ -124,8 +124,7 @@ def make(
                 wanted = must_be(wanted, one.value)
                 title = f"{_as_written(evaluation.source, one.span, name, word.text)} must be {wanted}"
                 fraction = isinstance(one.value, float) and not one.value.is_integer()
-                rounded = "a number is not rounded unless you say how: `floor(…)`, `round(…)`, `a // b`"
-                help_ = rounded if fraction and "whole" in wanted else ""
+                help_ = ROUNDED if fraction and "whole" in wanted else ""
                 if wanted == "a number from 0 to 1" and is_number(one.value) and 2 <= one.value <= 100:
                     help_ = f"{one.value:g} % is `{one.value / 100:g}`"
                 written = evaluation.source.text[one.span.start : one.span.end]

@@ -62,6 +62,9 @@ def unexpected_colon(here: Here) -> Mistake:
             return Mistake(title, "a body is in braces", f"write `{construct}`, for example: `{example}`")
     if following is not None and following.type == "EQUAL" and following.start_pos == here.found.end_pos:
         return Mistake("a value is given with `=`", "leave out the `:`")
+    is_value = following is not None and following.type in ("NUMBER", "TRUE", "FALSE")
+    if here.in_statement("PARAM", "LET") and is_value:
+        return Mistake("a value is given with `=`", "write `=` in place of the `:`")
     if here.in_statement("PARAM", "LET") or (here.in_statement("BLOCK") and "RPAREN" in here.accepts):
         return Mistake("values have no declared types", "leave the type out")
     if here.in_statement("REPEAT", "IF", "BLOCK", "ELSE"):
