@@ -1,4 +1,4 @@
-"""`torch.compile` takes whole networks: nothing in them makes it give up a graph."""
+"""`torch.compile` and `torch.fx` take whole networks: nothing in them makes them give up a graph."""
 
 from __future__ import annotations
 
@@ -18,6 +18,20 @@ def emitted(name: str) -> nn.Module:
     exec(compile(network.emit(), "<emitted>", "exec"), names)
     model: nn.Module = names[network.name]()
     return model
+
+
+@pytest.mark.parametrize("name", ["shufflenet_v2_x0_5", "googlenet", "convnext_tiny", "vit_b_16", "unet"])
+@pytest.mark.parametrize("make", [specgen.load, emitted], ids=["built", "emitted"])
+def test_fx_traces_it(name: str, make: Any) -> None:
+    """Convolutions and linear maps are calls under their paths, and the graph gives the same shape."""
+    network = specgen.compile(name)
+    with torch.device("meta"):
+        model = make(name).to("meta").eval()
+        graph = torch.fx.symbolic_trace(model)
+        x = torch.empty(2, *network.input_shape.sizes)
+    called = {node.target for node in graph.graph.nodes if node.op == "call_module"}
+    assert {row.name for row in network.layers if row.kind in ("conv", "dwconv", "linear", "fc")} <= called
+    assert graph(x).shape == (2, *network.output_shape.sizes)
 
 
 @pytest.mark.slow

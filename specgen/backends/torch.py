@@ -218,8 +218,8 @@ def _joined(step: tuple[str, int, tuple[Any, ...]], modules: Mapping[str, Any], 
     """What branches make of `x`, joined. No value is kept for longer than the next one needs it."""
     kind, axis, branches = step
     if kind == "split":
-        parts = zip(branches, x.chunk(len(branches), axis), strict=True)
-        return torch.cat([_run(branch, modules, part) for branch, part in parts], axis)
+        parts = x.chunk(len(branches), axis)  # by number: where `torch.fx` traces, it cannot be iterated
+        return torch.cat([_run(branch, modules, parts[i]) for i, branch in enumerate(branches)], axis)
     if kind == "cat":
         return torch.cat([_run(branch, modules, x) for branch in branches], axis)
     result = _run(branches[0], modules, x)
