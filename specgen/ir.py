@@ -201,13 +201,15 @@ class Network(_Frozen):
         `context={"limits": specgen.Limits(…)}` sets how many layers it may have. Raises `NetworkError`, a
         `ValueError`, for anything but a network that is right.
         """
-        from specgen.json_form import NETWORK, refusing
+        from specgen.json_form import NETWORK, refuse_doubles, refusing
 
         need("context", context, (Mapping, NoneType), "a dict")
         limits = (context or {}).get("limits", DEFAULT_LIMITS)
         need("limits", limits, Limits, "a `specgen.Limits`")
         with refusing("the JSON is not that of a network"):
-            return NETWORK.validate_json(text, context={"limits": limits})
+            network = NETWORK.validate_json(text, context={"limits": limits})
+        refuse_doubles(text)
+        return network
 
     @classmethod
     def model_json_schema(cls) -> dict[str, Any]:

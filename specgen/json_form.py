@@ -5,6 +5,7 @@ The fields and their types stand in `specgen.ir`; here is how their values are r
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from math import isfinite
@@ -24,6 +25,7 @@ from pydantic import (
 from specgen import arithmetic
 from specgen.again import infer_again
 from specgen.diagnostics import Diagnostic, NetworkError, abridged
+from specgen.given import cut
 from specgen.ir import Block, Branch, Network, Parallel, Sequence, Step, walk
 from specgen.layers import registry
 from specgen.layers.base import Layer
@@ -258,6 +260,21 @@ def refusing(title: str) -> Iterator[None]:
         found = errors.errors(include_url=False, include_context=False, include_input=False)
         notes = abridged([_note(error["loc"], error["msg"]) for error in found])
         raise NetworkError([Diagnostic("not-a-network", title, notes=tuple(notes))]) from None
+
+
+def refuse_doubles(text: str | bytes) -> None:
+    """Raises `NetworkError` where an object of a JSON text has a key twice: which one counts?"""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in found:
+                title = f"the JSON says `{cut(key)}` twice in one place"
+                raise NetworkError([Diagnostic("not-a-network", title)])
+            found[key] = value
+        return found
+
+    json.loads(text, object_pairs_hook=once)
 
 
 def _note(place: tuple[int | str, ...], what: str) -> str:

@@ -440,3 +440,16 @@ def test_what_is_wrong_is_told_by_place_and_in_part(tree: Json) -> None:
 def test_a_text_that_is_no_json_is_told_so() -> None:
     with pytest.raises(specgen.NetworkError, match="Invalid JSON"):
         specgen.Network.model_validate_json("{")
+
+
+def test_a_key_twice_is_refused() -> None:
+    """Readers of JSON differ in which one they take."""
+    text = specgen.compile(text="input 3x8x8; conv 4").model_dump_json()
+    for twice in (
+        text.replace('"name":', '"name":"Other","name":', 1),
+        text.replace('"channels":', '"channels":5,"channels":', 1),
+    ):
+        assert twice != text
+        for form in (twice, twice.encode()):
+            with pytest.raises(specgen.NetworkError, match=r"the JSON says `(name|channels)` twice"):
+                specgen.Network.model_validate_json(form)
