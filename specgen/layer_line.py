@@ -10,7 +10,7 @@ from specgen import options, syntax, vocabulary
 from specgen.arithmetic import is_number
 from specgen.diagnostics import Label, SpecError
 from specgen.evaluation import Evaluation
-from specgen.expressions import ROUNDED, describe, no_hexadecimal
+from specgen.expressions import ROUNDED, SAID, describe, no_hexadecimal
 from specgen.layers import registry
 from specgen.layers.base import Layer
 from specgen.layers.fields import WrongOptions, must_be
@@ -98,6 +98,10 @@ def _trim_asked(
     )
 
 
+#: What is no boolean, and plainly meant to be one.
+_BOOLEANS: dict[Any, bool] = {0: False, 1: True, "none": False, **SAID}
+
+
 def make(
     evaluation: Evaluation, kind: type[Layer], given: Mapping[str, Given], word: syntax.Name,
     *, trim: bool = False,
@@ -128,8 +132,9 @@ def make(
                 if wanted == "a number from 0 to 1" and is_number(one.value) and 2 <= one.value <= 100:
                     help_ = f"{one.value:g} % is `{one.value / 100:g}`"
                 written = evaluation.source.text[one.span.start : one.span.end]
-                if wanted == "true or false" and one.value in (0, 1):
-                    help_ = f"write `{name}={'true' if one.value else 'false'}`"
+                if wanted == "true or false":
+                    meant = _BOOLEANS.get(one.value)
+                    help_ = "" if meant is None else f"write `{name}={describe(meant)}`"
                 if not written.endswith(")"):
                     help_ = help_ or no_hexadecimal(one.value)
                 if re.fullmatch(r"-\s*\d+", written) and name in kind.positional[:1] and not trim:

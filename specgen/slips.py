@@ -10,6 +10,7 @@ from specgen import options, syntax, vocabulary
 from specgen.layers import registry
 from specgen.layers.base import Layer
 from specgen.source import Source, Span
+from specgen.text_errors import FOLLOW
 
 
 class Slip(NamedTuple):
@@ -69,6 +70,8 @@ def slip_on_line(
             last.text in flags or registry.find(last.text)
         ) and last.text not in names:
             title = f"`{sign}` is arithmetic, and `{last.text}` is no number"
+            if last.text not in flags and sign == "-":
+                return Slip(title, last.span, FOLLOW)
             if last.text not in flags:
                 return Slip(title, last.span, "what is added are branches: `add { conv 64 | conv 64 k=1 }`")
             help_ = (

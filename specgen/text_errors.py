@@ -8,6 +8,9 @@ from unicodedata import combining, name, normalize
 from specgen.diagnostics import Diagnostic, Label, SpecError
 from specgen.source import Source, Span
 
+#: How layers are written that follow each other.
+FOLLOW = "layers follow each other line by line, or with `;`"
+
 #: What is meant by a sign that the language does not have.
 _SIGNS = {
     "&": "conditions are written with `and`, `or`, `not` and `!=`",
@@ -20,7 +23,7 @@ _SIGNS = {
     "@": "what belongs to a layer stands on its line: `conv 64 bn relu`",
     "~": "conditions are written with `not`",
     "?": "a value has no condition: `if wide { conv 64 } else { conv 32 }`",
-    "→": "layers follow each other line by line, or with `;`",
+    "→": FOLLOW,
     "≥": "write `>=`",
     "≤": "write `<=`",
     "≠": "write `!=`",
@@ -156,7 +159,10 @@ def unexpected_text(source: Source, offset: int) -> SpecError:
         help_ = _left_out(source, offset) or help_
     elif sign in "×✕✖⨯⨉":
         tight = before[-1:].isdigit() and after.isdigit()
-        help_ = "sizes are written with the letter x: 3x224x224"
+        sizes = _matched(
+            rf"\d+({sign}\d+)+", source, offset - len(_matched(r"\d*", source, offset, reverse=True))
+        )
+        help_ = f"sizes are written with the letter x: {sizes.replace(sign, 'x') or '3x224x224'}"
         help_ = help_ if tight else f"{help_}; numbers are multiplied with `*`"
     elif sign == "[" and re.search(r"(^|[\n;])\s*input\s*[:=]?\s*$", source.text[:offset][-200:]):
         help_ = _input_in_brackets(source.text[offset:].partition("\n")[0])
@@ -270,8 +276,12 @@ def _unexpected_word(source: Source, offset: int) -> SpecError:
             )
         elif re.match(r"-\s*1|\?", source.text[span.end :]):
             help_ = _UNKNOWN_SIZE
+        elif "x" in found[:-1]:
+            help_ = f"write `{shown[:-1]}`"
     elif re.fullmatch(r"[0-9.]+(x[0-9.]+)+", found):
         title, label = f"`{shown}` is not a size", "sizes are whole numbers"
+        whole = re.sub(r"\.0*(?=x|$)", "", found)
+        help_ = f"write `{whole}`" if re.fullmatch(r"[0-9]+(x[0-9]+)+", whole) and len(whole) <= 40 else ""
     elif re.fullmatch(r"[0-9]+x[0-9A-Za-z_]+", found):
         title, label = f"`{shown}` is not a size", "a size in this form is made of plain numbers"
         help_ = f"write it as a tuple: `({', '.join(found.split('x'))})`"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from specgen.lalr import Token
+from specgen.text_errors import FOLLOW
 from specgen.unexpected import EXAMPLES, KEYWORDS, NEEDS, Here, Mistake, index_of, together
 
 
@@ -12,7 +13,7 @@ def unexpected_equal(here: Here) -> Mistake | None:
     """A `=` that gives no option its value."""
     last, following = here.last, here.next
     if following is not None and following.value == ">" and following.start_pos == here.found.end_pos:
-        return Mistake("`=>` has no meaning here", "", "layers follow each other line by line, or with `;`")
+        return Mistake("`=>` has no meaning here", "", FOLLOW)
     if last is None:
         return None
     if here.in_statement("INPUT", "EXPECT", "DEFAULT") and here.statement in here.before[-2:-1]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from specgen.lalr import Token
 from specgen.source import Span
+from specgen.text_errors import FOLLOW
 from specgen.unexpected import (
     ELSEWHERE,
     EXAMPLES,
@@ -278,12 +279,12 @@ def unexpected_arithmetic(here: Here) -> Mistake | None:
         and found.value in "<>"
         and last.end_pos == found.start_pos
     ):
-        help_ = "layers follow each other line by line, or with `;`"
+        help_ = FOLLOW
         return Mistake(f"`{found.value * 2}` has no meaning here", "", help_, together(last, found))
     if found.type == "COMPARE" and "COMPARE" in _since_operator(here.before):
         return Mistake("comparisons cannot be chained", "this is the second", "join two of them with `and`")
     if found.value == ">" and last is not None and last.type == "MINUS" and last.end_pos == found.start_pos:
-        return Mistake("`->` has no meaning here", "", "layers follow each other line by line, or with `;`")
+        return Mistake("`->` has no meaning here", "", FOLLOW)
     if found.value == "*" and last is not None and last.value == "*" and last.end_pos == found.start_pos:
         return Mistake("there is no power", "", "multiply", together(last, found))
     if found.value == "*" and last is not None and last.value == "/" and last.end_pos == found.start_pos:

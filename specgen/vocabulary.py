@@ -387,6 +387,8 @@ def for_flag(
     trim = registry.trims().get(name.removeprefix("no").removeprefix("_")) if name.startswith("no") else None
     if trim is not None and trim.trim in ("norm", "act") and layer.takes_trim:
         return [f"write `{'nonorm' if trim.trim == 'norm' else 'linear'}`"]
+    if name == "global" and layer.family == "pool":
+        return [f"here that is `{'gap' if layer.word == 'avgpool' else 'adaptive_maxpool 1'}`"]
     if registry.find(name) is not None:
         return [f"it is a layer of its own: write `;` in front of `{name}`"]
     if found := ours(name, registry.words()):
