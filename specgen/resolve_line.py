@@ -116,7 +116,8 @@ class LineResolver:
         word = line.word
         if self.enough or registry.find(word.text) is not None or self.blocks.get(word.text):
             return False
-        if line.label is not None and vocabulary.ours(line.label.text, ("network",)):
+        named = line.label is not None and vocabulary.ours(line.label.text, ("network",))
+        if named and not line.arguments and not vocabulary.ours(word.text, registry.words()):
             title = f"there is no layer `{word.text}`"
             self.problem("unknown-layer", title, word.span, "", f"write `network {word.text}`")
             return True

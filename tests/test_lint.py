@@ -123,6 +123,8 @@ MEANT = {
     "one window that is all there is": "A k=2 s=32; conv 8",
     "windows with lines between their own": "conv 8 k=3 d=2 s=5",
     "a map that becomes much larger": "conv 8 k=1; upsample 32",
+    "a size in place of a factor": "conv 8; upsample scale_factor=none size=512",
+    "a factor of each axis": "conv 8; upsample (63, 1)",
     "a few channels of each one": "dwconv 8; conv 8 k=1",
     "many channels of a single one": "conv 1; dwconv 32; conv 8 k=1",
     "a momentum that is PyTorch's": "conv 8 nobias; bn momentum=0.5; conv 8 nobias; bn momentum=1.0",

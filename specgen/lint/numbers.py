@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from specgen.arithmetic import is_number
 from specgen.diagnostics import Diagnostic, Label
 from specgen.layers.base import Layer
+from specgen.layers.conv import DepthwiseConv
 from specgen.layers.pool import WindowPool
 from specgen.layers.reshape import ChannelShuffle, Pad, PixelShuffle, Upsample
 from specgen.lint.flow import Checked
@@ -81,31 +82,26 @@ def _is_idle(layer: Layer) -> bool:
     return isinstance(layer, (Pad, PixelShuffle))
 
 
-#: Factors of a map from here on, and channels made of each one, are taken for a size or a number of outputs.
-_LARGE_FACTOR = 64
-_LARGE_MULTIPLIER = 16
-
-
 def large_factor(checked: Checked) -> Iterator[Diagnostic]:
     """A number that multiplies where one that stays as it is may be meant: a size, or a number of outputs."""
     for met in checked.layers:
         step = met.step
-        given = step.given.get("scale_factor") or step.given.get("multiplier")
-        if given is None:
-            continue
-        most = max(given.value) if isinstance(given.value, tuple) else given.value
-        if step.kind == "upsample" and step.input.rank > 1 and most >= _LARGE_FACTOR:
-            makes = f"makes the map {most:g} times as large"
-            help_ = f"the size of the output is said as `size={written(given.value)}`"
-        elif step.kind == "dwconv" and step.input.channels > 1 and most >= _LARGE_MULTIPLIER:
-            makes = f"makes {most} channels of each one"
-            help_ = "without a number, as many channels come out as arrive"
-        else:
+        match step.layer:
+            case Upsample(scale_factor=factor) if factor is not None and step.input.rank > 1:
+                most, least, option = max(factor) if isinstance(factor, tuple) else factor, 64, "scale_factor"
+                makes = f"makes the map {most:g} times as large"
+                help_ = f"the size of the output is said as `size={written(factor)}`"
+            case DepthwiseConv(multiplier=most) if step.input.channels > 1:
+                least, option, makes = 16, "multiplier", f"makes {most} channels of each one"
+                help_ = "without a number, as many channels come out as arrive"
+            case _:
+                continue
+        if most < least:
             continue
         yield checked.warn(
             "large-factor",
             f"`{step.kind}` {makes}",
-            Label(given.span, f"{step.input} becomes {step.output}"),
+            Label(step.given[option].span, f"{step.input} becomes {step.output}"),
             where_used(checked, met),
             help=help_,
         )
