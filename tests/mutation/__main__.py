@@ -43,11 +43,14 @@ def main() -> int:
     os.environ["OMP_NUM_THREADS"] = os.environ["OMP_THREAD_LIMIT"] = "1"
     chosen, tests = _chosen(given), given.tests or TESTS
     noticed: dict[Mutant, bool] = {}
-    for mutant in chosen:  # first, since specgen must not be imported yet
-        if not mutant.function:
-            noticed[mutant] = outside.notices(mutant, tests)
-            if not noticed[mutant]:
-                _say(f"survived {mutant}")
+    around = [mutant for mutant in chosen if not mutant.function]
+    if around and outside.notices(None, tests):
+        _say("some test fails without any change")
+        return 1
+    for mutant in around:  # first, since specgen must not be imported yet
+        noticed[mutant] = outside.notices(mutant, tests)
+        if not noticed[mutant]:
+            _say(f"survived {mutant}")
     if given.part != "outside":
         plugin = Mutation([mutant for mutant in chosen if mutant.function], given.files, _say)
         pytest.main(

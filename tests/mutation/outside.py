@@ -25,8 +25,8 @@ ENOUGH = 120
 _IMPORTED = ("click", "jinja2", "lark", "numpy", "pydantic", "safetensors.torch", "torch")
 
 
-def notices(mutant: Mutant, tests: Sequence[str]) -> bool:
-    """Whether some tests fail, or do not end, where specgen is imported with a change."""
+def notices(mutant: Mutant | None, tests: Sequence[str]) -> bool:
+    """Whether some tests fail, or do not end, where specgen is imported with a change, or with none."""
     if "specgen" in sys.modules:
         raise RuntimeError("specgen has been imported already, without the change")
     for name in _IMPORTED:
@@ -34,8 +34,9 @@ def notices(mutant: Mutant, tests: Sequence[str]) -> bool:
     return not in_a_child(lambda: _pass(mutant, tests), 2 * ENOUGH)
 
 
-def _pass(mutant: Mutant, tests: Sequence[str]) -> bool:
-    sys.meta_path.insert(0, Changed(mutant))
+def _pass(mutant: Mutant | None, tests: Sequence[str]) -> bool:
+    if mutant is not None:
+        sys.meta_path.insert(0, Changed(mutant))
     options = ["-x", "-m", "not slow", "-p", "no:cacheprovider", "-p", "no:hypothesispytest"]
     began = time.process_time()
     for test in tests:
