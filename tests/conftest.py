@@ -1,8 +1,13 @@
-"""What holds for every test: one thread; and `--update-golden`."""
+"""What holds for every test: one thread, no clock; and `--update-golden`."""
 
 import os
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A busy machine makes no test fail.
+settings.register_profile("no clock", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("no clock")
 
 # Read by torch when it is imported, here and in the processes that tests start. More threads make small
 # tensors slower, and several processes crowd each other out.

@@ -47,7 +47,7 @@ def test_drawn_programs_have_no_error() -> None:
         assert not [value for kind, value in tokens(program(seed)) if kind is Error]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.text(max_size=80))
 def test_any_text_comes_back(text: str) -> None:
     found = list(SpecLexer().get_tokens_unprocessed(text))
