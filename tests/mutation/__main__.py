@@ -17,13 +17,13 @@ from .session import Mutation
 #: The tests that are run: all but those that are slow, or start other programs.
 TESTS = [
     f"tests/{name}" for name in (
-        "test_layer_table.py",
+        "test_layer_table.py", "test_emitted.py",
         "test_shape.py", "test_joins.py", "test_arithmetic.py", "test_conditions.py", "test_expressions.py",
         "test_names.py", "test_diagnostics.py", "test_vocabulary.py", "test_elaborate.py", "test_attempts.py",
         "test_formats.py", "test_lint.py", "test_hooks.py", "test_explanation.py", "test_schema.py",
         "test_json.py", "test_errors.py", "test_explain.py", "test_trial.py", "test_accepts.py",
         "test_size_search.py", "views",
-        "layers", "test_emitted.py", "test_public_api.py", "test_limits.py", "test_programs.py",
+        "layers", "test_public_api.py", "test_limits.py", "test_programs.py",
         "test_syntax_errors.py", "test_failing_layers.py", "test_fills.py", "test_tables.py",
         "test_highlight.py",
     )

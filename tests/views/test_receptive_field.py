@@ -130,3 +130,21 @@ def test_every_module_of_every_family_has_a_field() -> None:
     for name in ("unet", "vit_b_32", "inception_v3", "efficientnet_b0", "convnext_tiny", "densenet121"):
         network = specgen.compile(name)
         assert {row.name for row in network.layers} <= receptive_fields(network).keys()
+
+
+@pytest.mark.parametrize(
+    ("mode", "axes"), [("linear", 1), ("bilinear", 2), ("bicubic", 2), ("trilinear", 3), ("nearest", 3)]
+)
+def test_an_interpolation_mixes_as_many_inputs_as_torch(mode: str, axes: int) -> None:
+    """A factor of 3/2 puts some outputs between inputs; where one falls on an input, it mixes fewer."""
+    sizes = (1, *(8,) * axes)
+    network = specgen.compile(text=f"input {'x'.join(map(str, sizes))}\nupsample 1.5 mode={mode}\n")
+    x = torch.rand(1, *sizes, requires_grad=True)
+    y = network.build()(x)
+    most = 0
+    for position in range(3, 9):
+        (gradient,) = torch.autograd.grad(y[(0, 0, *(position,) * axes)], x, retain_graph=True)
+        most = max(most, len(gradient[0, 0].nonzero()))
+    (step,) = network.root.steps
+    (size,) = {window.size for window in step.layer.windows(step.input)}  # type: ignore[union-attr]
+    assert most == size**axes
