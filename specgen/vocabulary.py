@@ -394,7 +394,7 @@ def for_flag(
     if found := ours(name, registry.words()):
         return [f"here that is called `{found}`, a layer of its own: write `;` in front of it"]
     if name.casefold() in _POINTWISE:
-        return ["here that is `conv 64 k=1`, a layer of its own: write `;` in front of it"]
+        return [f"{_INSTEAD[name.casefold()]}, a layer of its own: write `;` in front of it"]
     if near := nearest(name, (*flags, *names) if guess else ()):
         return [f"did you mean `{near[0]}`?"]
     if name.casefold() in _ENDLESS:
@@ -407,7 +407,8 @@ def for_flag(
 
 def names_layer(word: str) -> bool:
     """Whether a word that is no flag stands for a layer, here or elsewhere."""
-    return registry.find(word) is not None or bool(ours(word, registry.words())) or word in _POINTWISE
+    known = registry.find(word) is not None or word.casefold() in _POINTWISE
+    return known or bool(ours(word, registry.words()))
 
 
 def _takes(kind: OptionType, value: str) -> bool:
