@@ -11,7 +11,6 @@ import ast
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import reduce
 from numbers import Integral
 from typing import Any, TypeAlias
 
@@ -176,26 +175,27 @@ def names(value: object) -> frozenset[str]:
     if type(value) in _NAMELESS:
         return _NO_NAMES
     if type(value) is tuple:
-        return reduce(_joined, map(names, value), _NO_NAMES)
+        return _joined(map(names, value))
     if isinstance(value, Traced):
         return names(value.expression)
     match value:
         case Symbol(name):
             return frozenset((name,))
         case Operation(_, left, right):
-            return _joined(names(left), names(right))
+            return _joined((names(left), names(right)))
         case Application(_, arguments) | tuple(arguments):
-            return reduce(_joined, map(names, arguments), _NO_NAMES)
+            return _joined(map(names, arguments))
         case Opaque():
             return value.names
     return _NO_NAMES
 
 
-def _joined(one: frozenset[str], other: frozenset[str]) -> frozenset[str]:
-    """The names of both. Thousands of numbers that depend on the same thousands share them."""
-    if other <= one:
-        return one
-    return other if one <= other else one | other
+def _joined(found: Iterable[frozenset[str]]) -> frozenset[str]:
+    """All of some names. Thousands of numbers that depend on the same thousands share them."""
+    found = tuple(found)
+    most = max(found, key=len, default=_NO_NAMES)
+    more = [one for one in found if not one <= most]
+    return most.union(*more) if more else most
 
 
 def are_plain(values: Iterable[object]) -> bool:
@@ -216,9 +216,9 @@ def opaque_names(value: object) -> frozenset[str]:
         case Traced():
             return opaque_names(value.expression)
         case Operation(_, left, right):
-            return _joined(opaque_names(left), opaque_names(right))
+            return _joined((opaque_names(left), opaque_names(right)))
         case Application(_, arguments) | tuple(arguments):
-            return reduce(_joined, map(opaque_names, arguments), _NO_NAMES)
+            return _joined(map(opaque_names, arguments))
         case Opaque():
             return value.names
     return frozenset()

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tarfile
 import threading
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from rights import as_nobody
 from safetensors.torch import save
 
 import specgen
+from specgen.cli import main
 from specgen.source import open_regular
 
 GOOD = specgen.load("tiny28").state_dict()
@@ -302,3 +304,21 @@ def test_an_archive_as_other_versions_wrote_it_is_read(tmp_path: Path) -> None:
     (tmp_path / "weights.pt").write_bytes(repacked())
     found = specgen.load("tiny28", weights=tmp_path / "weights.pt").state_dict()
     assert all(torch.equal(found[key], tensor) for key, tensor in GOOD.items())
+
+
+@pytest.mark.parametrize("protocol", [3, 4])
+def test_another_pickle_protocol_is_read_or_refused_without_a_warning(
+    protocol: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "weights.pt"
+    file.write_bytes(checkpoint(pickle_protocol=protocol))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        status = main(["build", "tiny28", "--weights", str(file)])
+    error = capsys.readouterr().err
+    assert status == (0 if protocol == 3 else 2)
+    if status:
+        assert "= note: its pickle protocol is not the one that PyTorch reads" in error
+        assert "without `pickle_protocol`" in error
+    else:
+        assert not error

@@ -261,6 +261,8 @@ def _why(error: Exception) -> tuple[str, ...]:
 
     PyTorch would advise to run what the file holds; nobody should.
     """
+    if "Unsupported operand 149" in str(error):  # what a pickle of protocol 4 or 5 begins with
+        return "its pickle protocol is not the one that PyTorch reads", f"{_SAVE}, without `pickle_protocol`"
     if type(error).__name__ == "UnpicklingError":
         return "it holds other objects than tensors, or is damaged", _SAVE
     return (str(error).strip().split("\n")[0][:200] or type(error).__name__,)

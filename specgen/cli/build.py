@@ -89,9 +89,9 @@ def build(
         torch.manual_seed(seed)
     try:
         with warnings.catch_warnings():
-            # PyTorch's reader warns of an unusual pickle and then refuses it: the warning would stand
-            # before our error, which says why. What it reads all the same is compared with the network.
-            warnings.filterwarnings("ignore", module=r"torch\._weights_only_unpickler")
+            # PyTorch's reader warns of a pickle protocol and then reads it, which is fine, or refuses it: our
+            # error says why.
+            warnings.filterwarnings("ignore", "Detected pickle protocol")
             model = network.build(device=device, dtype=dtype, weights=weights, init=init, optimize=optimize)
         network = network if optimize is None else network.for_inference()
         like = next(model.parameters(), torch.empty(0, device=device or "cpu"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -31,7 +32,8 @@ class _Names:
     spellings: dict[str, dict[str, None]] = field(default_factory=dict)
 
 
-Scope = Mapping[str, Declared]
+#: Those around are looked up, and not copied: thousands of bodies may stand behind thousands of names.
+Scope = ChainMap[str, Declared]
 
 
 def unused_name(checked: Checked) -> Iterator[Diagnostic]:
@@ -64,11 +66,11 @@ def _with_article(what: str) -> str:
 
 def _names(spec: syntax.Spec) -> _Names:
     found = _Names()
-    _body(spec.body, {}, {}, found)
+    _body(spec.body, ChainMap(), ChainMap(), found)
     return found
 
 
-def _declare(found: _Names, what: str, name: syntax.Name, *scopes: Scope) -> Declared:
+def _declare(found: _Names, what: str, name: syntax.Name, *scopes: Mapping[str, Declared]) -> Declared:
     declared = Declared(what, name)
     found.declared.append(declared)
     spellings = found.spellings.setdefault(name.text.casefold(), {})
@@ -80,7 +82,7 @@ def _declare(found: _Names, what: str, name: syntax.Name, *scopes: Scope) -> Dec
 
 
 def _body(body: syntax.Body, names: Scope, blocks: Scope, found: _Names) -> None:
-    names, blocks, labels = dict(names), dict(blocks), dict[str, Declared]()
+    names, blocks, labels = names.new_child(), blocks.new_child(), dict[str, Declared]()
     for statement in body.statements:
         _labels(statement, labels, found)
         for expr in _expressions(statement):
@@ -96,7 +98,7 @@ def _body(body: syntax.Body, names: Scope, blocks: Scope, found: _Names) -> None
             case syntax.Apply(word=word) if word.text in blocks:
                 blocks[word.text].used = True
             case syntax.Repeat(counter=counter, body=inner):
-                inside = dict(names)
+                inside = names.new_child()
                 if counter is not None:
                     inside[counter.text] = _declare(found, "counter", counter, names, blocks)
                 _body(inner, inside, blocks, found)
@@ -106,7 +108,7 @@ def _body(body: syntax.Body, names: Scope, blocks: Scope, found: _Names) -> None
 
 
 def _block(block: syntax.Block, names: Scope, blocks: Scope, found: _Names) -> None:
-    inside = dict(names)
+    inside = names.new_child()
     for name, default in block.arguments:
         if default is not None:
             _mention(default, inside)
