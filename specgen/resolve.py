@@ -325,9 +325,15 @@ class _Resolver(LineResolver):
     def _variant(self, variant: syntax.Variant, names: Mapping[str, Span]) -> None:
         self._check_new(variant.name, "variant")
         seen: dict[str, Span] = {}
-        for setting in variant.settings:
+        for index, setting in enumerate(variant.settings):
             if not isinstance(setting, syntax.Option):
-                self.problem("no-value-here", "a variant sets params", setting.span, "write param=value")
+                values = [one for one in variant.settings[index:] if not isinstance(one, syntax.Option)]
+                words = [self.source.text[one.span.start : one.span.end] for one in values]
+                pair = words[:2] if words[0] in self.params else [*self.params, words[0]]
+                help_ = (f"write `{'='.join(pair)}`",) if len(pair) == 2 else ()
+                self.problem(
+                    "no-value-here", "a variant sets params", setting.span, "write param=value", *help_
+                )
                 break
             if setting.name.text not in self.params:
                 if self.params:
