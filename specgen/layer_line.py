@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from specgen import options, syntax, vocabulary
+from specgen import options, suggestions, syntax
 from specgen.arithmetic import is_number
 from specgen.diagnostics import Label, SpecError
 from specgen.evaluation import Evaluation
@@ -94,7 +94,7 @@ def _trim_asked(
         f"`{slot}` must be {wanted}, or none",
         argument.value.span,
         f"this is {describe(value)}",
-        vocabulary.for_word(value, [*fitting, "none"]) if isinstance(value, str) else "",
+        suggestions.for_word(value, [*fitting, "none"]) if isinstance(value, str) else "",
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, MutableMapping
 from types import MappingProxyType
 from typing import Any
 
-from specgen import options, syntax, vocabulary
+from specgen import options, suggestions, syntax, vocabulary
 from specgen.diagnostics import MOST, Diagnostic, Label, SpecError, listed
 from specgen.expressions import FUNCTIONS
 from specgen.layers import registry
@@ -91,7 +91,7 @@ class LineResolver:
     def _with_dash(self, word: syntax.Name) -> bool:
         """Whether a layer has its size behind a dash, `conv3-64`, as the tables of papers do; says so."""
         dashed = re.match(r"\w+-(\d+)\b(?!\s*[-+*/%])", self.source.text[word.span.start :][:80])
-        meant = vocabulary.with_size(word.text, dashed[1]) if dashed else ""
+        meant = suggestions.with_size(word.text, dashed[1]) if dashed else ""
         if dashed and meant:
             span = Span(word.span.start, word.span.start + dashed.end())
             title = f"there is no layer `{dashed[0]}`"
@@ -121,7 +121,7 @@ class LineResolver:
             title = f"there is no layer `{word.text}`"
             self.problem("unknown-layer", title, word.span, "", f"write `network {word.text}`")
             return True
-        keyword = vocabulary.statement_for(word.text)
+        keyword = suggestions.statement_for(word.text)
         if not keyword:
             return False
         rest = self.source.text[word.span.end : line.span.end].strip()
@@ -180,7 +180,7 @@ class LineResolver:
                     if self._spaced_call(argument):
                         return
                     self._unknown_flag(word, layer, argument, names, by_position < len(layer.positional))
-                    if vocabulary.names_layer(argument.text) and not vocabulary.ours(argument.text, flags):
+                    if suggestions.names_layer(argument.text) and not vocabulary.ours(argument.text, flags):
                         return  # what follows belongs to that layer
                     by_position += 1
                     continue
@@ -314,7 +314,7 @@ class LineResolver:
                     self.unknown(expr, "value", (*sorted(extra), *names), of=of)
                 else:
                     self.unresolved[expr.span, "unknown-name"] = text, names
-                    near = "" if operand or self.enough else vocabulary.word_like(text, names, self.words)
+                    near = "" if operand or self.enough else suggestions.word_like(text, names, self.words)
                     if near:
                         help_ = f"did you mean `{near}`?"
                         self.problem("unknown-name", f"there is no name `{text}`", expr.span, "", help_)
@@ -354,8 +354,8 @@ class LineResolver:
         self, name: syntax.Name, what: str, known: Iterable[str], also: Label | None = None, of: str = ""
     ) -> None:
         """Say that there is no such layer, name, option `of` something, …, and what is nearest."""
-        help_ = vocabulary.for_unknown(name.text, what, [] if self.enough else list(known))
-        if help_ == [vocabulary.NOTHING_LIKE_IT]:
+        help_ = suggestions.for_unknown(name.text, what, [] if self.enough else list(known))
+        if help_ == [suggestions.NOTHING_LIKE_IT]:
             from specgen.text_errors import PROSE, is_prose
 
             line = self.source.line(self.source.position(name.span.start)[0])
@@ -366,7 +366,7 @@ class LineResolver:
     def _unknown_option(self, word: str, layer: type[Layer], argument: syntax.Option) -> None:
         name = argument.name
         value = self.source.text[argument.value.span.start : argument.value.span.end]
-        help_ = vocabulary.for_option(name.text, value, word, layer, guess=not self.enough)
+        help_ = suggestions.for_option(name.text, value, word, layer, guess=not self.enough)
         is_flag = name.text in options.flags(layer)
         title = f"`{name.text}` takes no value" if is_flag else f"`{word}` has no option `{name.text}`"
         self.problem("unknown-option", title, name.span, "", help_)
@@ -376,7 +376,7 @@ class LineResolver:
     ) -> None:
         known = () if self.enough else tuple(names)
         self.unresolved[name.span, "unknown-word"] = name.text, names
-        help_ = vocabulary.for_flag(
+        help_ = suggestions.for_flag(
             name.text, word, layer, known, takes_value=takes_value, guess=not self.enough
         )
         self.problem("unknown-word", f"`{name.text}` means nothing to `{word}`", name.span, "", *help_)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection
 from typing import NamedTuple
 
-from specgen import options, syntax, vocabulary
+from specgen import options, suggestions, syntax, vocabulary
 from specgen.layers import registry
 from specgen.layers.base import Layer
 from specgen.source import Source, Span
@@ -144,7 +144,7 @@ def instead_of_position(
         return ("leave it out: how many channels there are follows from what arrives",)
     if word == "gap":
         return (f"it gives a size of 1: write `adaptive_avgpool {text}`",) * (text != "1")
-    return () if layer.positional else (f"`{word}` takes {vocabulary.listed_options(layer)}",)
+    return () if layer.positional else (f"`{word}` takes {suggestions.listed_options(layer)}",)
 
 
 def _as_window(numbers: list[str]) -> str:

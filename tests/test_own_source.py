@@ -75,7 +75,8 @@ ALLOWED = {
     ("layers/conv.py", "getattr(self, name)"): "a layer's options",
     ("parser.py", "vars(_Builder)"): "the methods of that class",
     ("parser.py", "getattr(_BUILDER, name)"): "the methods of that class",
-    ("views/explanation.py", "getattr(step.layer, name)"): "a layer's options",
+    ("views/explainer.py", "getattr(step.layer, name)"): "a layer's options",
+    ("views/facts.py", "getattr(step.layer, name)"): "a layer's options",
     # the one text that becomes Python
     ("backends/guard.py", "compile"): "to see whether what is emitted compiles; it is not run",
     ("backends/python.py", "import jinja2"): "the templates",
