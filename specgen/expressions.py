@@ -228,6 +228,10 @@ def _check_mixed(
     A number may be compared with `false`, if it is not 0: that can stand for having none.
     """
     (expr, value), (asked, known) = literal, other
+    if isinstance(value, bool) and isinstance(known, str) and known.casefold() in SAID:  # from outside
+        help_ = f"{describe(known)} is written `{describe(SAID[known.casefold()])}`"
+        label = f"this compares {describe(known)} with {describe(value)}"
+        raise Wrong("never-equal", "a boolean and a word are never equal", chain.span, label, help_)
     if not isinstance(expr, syntax.Number) or value not in (0, 1) or not isinstance(known, (int, float)):
         return
     if value is False and known != 0:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from specgen import initialisation, options, syntax
 from specgen.diagnostics import Diagnostic, Label, first_of
+from specgen.expressions import SAID, describe
 from specgen.layers import registry
 from specgen.names import objection
 from specgen.resolve_line import HOLDS, IN_FRONT, LineResolver
@@ -161,6 +162,7 @@ class _Resolver(LineResolver):
                     self._shape(expr, names)
                 case syntax.Param(name=name, value=value):
                     self._not_below(value, names)
+                    self._not_a_word(value)
                     self.value(value, names, words=True)
                     self._declare(name, names, own, "param")
                 case syntax.Let(name=name, value=value):
@@ -195,6 +197,16 @@ class _Resolver(LineResolver):
                         self._body(branch, names, blocks)
                 case syntax.Residual():
                     self._residual(statement, names, blocks, labels)
+
+    def _not_a_word(self, value: syntax.Expr) -> None:
+        """A bare word is a word, but not `True` or `ReLU`: no condition and no layer would know it."""
+        if not isinstance(value, syntax.Name) or value.text in self.params:
+            return
+        folded = value.text.casefold()
+        meant = describe(SAID[folded]) if folded in SAID else folded
+        if meant != value.text and meant in ("none", "true", "false", *options.all_flags()):
+            title = f"there is no name `{value.text}`"
+            self.problem("unknown-name", title, value.span, "", f"write `{meant}`")
 
     def _not_below(self, value: syntax.Expr, names: Mapping[str, Span]) -> None:
         """A bare word is a word, but not where a param of that name stands further down."""
@@ -347,6 +359,7 @@ class _Resolver(LineResolver):
             if setting.name.text in seen:
                 self.twice(f"`{setting.name.text}`", setting.span, seen[setting.name.text])
             seen[setting.name.text] = setting.span
+            self._not_a_word(setting.value)
             self.value(setting.value, {}, words=True)
 
     def _block(

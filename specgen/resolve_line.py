@@ -96,7 +96,30 @@ class LineResolver:
             span = Span(word.span.start, word.span.start + dashed.end())
             title = f"there is no layer `{dashed[0]}`"
             self.problem("unknown-layer", title, span, "", f"here that is `{meant}`")
-        return meant != ""
+            return True
+        words = re.match(r"[A-Za-z]\w*(?:-[A-Za-z]\w*)+", self.source.text[word.span.start :][:80])
+        joined = words[0].replace("-", "") if words else ""
+        found = vocabulary.ours(joined, registry.words()) or (joined if registry.find(joined) else "")
+        if words and found:
+            span = Span(word.span.start, word.span.start + words.end())
+            title = f"there is no layer `{words[0]}`"
+            self.problem("unknown-layer", title, span, "", f"here that is called `{found}`")
+        return found != ""
+
+    def _numbered(self, line: syntax.Apply) -> bool:
+        """Whether a layer's number is part of its word and its size stands behind, `conv1 64`; says so."""
+        parts = re.fullmatch(r"([A-Za-z]+?)(?:_?[0-9]{1,2}){1,2}", line.word.text)
+        kind = registry.find(parts[1].casefold()) if parts and not registry.find(line.word.text) else None
+        if parts is None or kind is None or not line.arguments or line.label is not None:
+            return False
+        if not isinstance(line.arguments[0], (syntax.Number, syntax.TupleOf)) or not kind.takes_trim:
+            return False
+        rest = " ".join(self.source.text[line.word.span.end : line.span.end].split())
+        help_ = [f"a layer's name has a colon: `{line.word.text}: {parts[1].casefold()} {rest}`"]
+        if kind.word == "conv" and line.word.text[4:] in ("1", "3", "5", "7"):
+            help_.append(f"if {line.word.text[4:]} is the kernel, write `conv {rest} k={line.word.text[4:]}`")
+        self.problem("unknown-layer", f"there is no layer `{line.word.text}`", line.word.span, "", *help_)
+        return True
 
     def _in_words(self, word: syntax.Name) -> str:
         """What a layer is called whose name is written in two words or three: `max pool`."""
@@ -144,7 +167,8 @@ class LineResolver:
         if block is not None:
             self._block_use(line, block, names)
             return
-        if registry.find(line.word.text) is None and self._with_dash(line.word):
+        dashed = self.source.text[line.word.span.end : line.word.span.end + 1] == "-"
+        if (dashed and self._with_dash(line.word)) or self._numbered(line):
             return
         if line.word.text not in names and line.word.text not in self.labels and self._misspelt(line):
             # What it is meant to name is not unknown further down.
@@ -211,8 +235,9 @@ class LineResolver:
                 is_value = isinstance(behind[0] if behind else None, (syntax.Number, syntax.TupleOf))
                 plain = text in names or (text in options.flags(layer) and not is_value)
             case syntax.Chain(rest=rest):
-                operands = (first.first, *(one for _, one in rest))
-                plain = not any(isinstance(one, syntax.Name) and one.text not in names for one in operands)
+                operands = [first.first, *(one for _, one in rest), *(behind if rest[0][0] == "//" else ())]
+                bare = [one.operand if isinstance(one, syntax.Prefix) else one for one in operands]
+                plain = not any(isinstance(one, syntax.Name) and one.text not in names for one in bare)
             case _:
                 plain = True
         if plain:

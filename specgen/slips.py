@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from specgen import options, suggestions, syntax, vocabulary
@@ -53,6 +53,11 @@ def slip_on_line(
         ):
             listed = source.text[span.start : span.end].replace(" and ", " ")
             return Slip("`and` joins conditions", span, f"options are separated by spaces: `{listed}`")
+        case (syntax.Name(text=text) as first, syntax.Option(name=option) as second) if (
+            text not in flags and (meant := vocabulary.ours(text + option.text, known))
+        ):
+            value = source.text[second.value.span.start : second.value.span.end]
+            return _nothing(word, first, f"write `{meant}={value}`")
         case (syntax.Name(text="x") as first, syntax.Number(span=span)):
             return _nothing(word, first, _times(source, first, source.text[span.start : span.end]))
         case (syntax.Name() as first, syntax.Number(span=span) | syntax.TupleOf(span=span)):
@@ -66,6 +71,26 @@ def slip_on_line(
             first.text not in names
         ):
             return _without_equal(word, known, first, source.text[value.span.start : value.span.end])
+        case (syntax.Chain(span=span), *behind) if meant := _with_dashes(source, layer, span, behind):
+            return Slip(f"`{source.text[span.start : span.end]}` means nothing to `{word}`", span, meant)
+        case (
+            syntax.Chain(
+                rest=(("-", (syntax.Name() as last) | syntax.Prefix(operand=syntax.Name() as last)),)
+            ),
+            syntax.Number(span=span),
+        ) if last.text in known and last.text not in names:
+            help_ = f"write `{last.text}={source.text[span.start : span.end]}`"
+            return Slip("an option is given by its name and `=`", last.span, help_)
+        case (syntax.Chain(rest=(("-", syntax.Prefix(operand=syntax.Name() as last)), *_)), *_) if (
+            last.text not in names
+        ):
+            return _comment("--", last)
+        case (
+            syntax.Chain(first=syntax.Name(text=text), rest=(("+" | "-" as sign, syntax.Name() as last),)),
+            *_,
+        ) if text in flags and last.text in flags and not {text, last.text} & {*names}:
+            title = f"`{sign}` is arithmetic, and `{last.text}` is no number"
+            return Slip(title, last.span, f"options are separated by spaces: `{text} {last.text}`")
         case (syntax.Chain(rest=(("+" | "-" as sign, syntax.Name() as last), *_)), *_) if (
             last.text in flags or registry.find(last.text)
         ) and last.text not in names:
@@ -74,18 +99,42 @@ def slip_on_line(
                 return Slip(title, last.span, FOLLOW)
             if last.text not in flags:
                 return Slip(title, last.span, "what is added are branches: `add { conv 64 | conv 64 k=1 }`")
-            help_ = (
-                f"write `{last.text}` with a space in front" if sign == "+" else f"leave `{last.text}` out"
-            )
-            return Slip(title, last.span, help_)
-        case (syntax.Chain(rest=(("//", syntax.Name() as last), *_)), *_) if last.text not in names:
-            help_ = "a comment starts with `#`, not with `//`"
-            return Slip(f"there is no name `{last.text}`", last.span, help_, "unknown-name")
+            help_ = f"leave the `{sign}` out: options are separated by spaces"
+            return Slip(title, last.span, help_ if sign == "+" else f"leave `- {last.text}` out")
+        case (syntax.Chain(rest=(("//" | "%" as sign, syntax.Name() as last), *_)), *_) if (
+            last.text not in names
+        ):
+            return _comment(sign, last)
+        case (syntax.Chain(rest=(("//", _), *_)), syntax.Name() as last) if (
+            last.text not in names and last.text not in flags
+        ):
+            return _comment("//", last)
     return None
 
 
 def _nothing(word: str, name: syntax.Name, help_: str) -> Slip:
     return Slip(f"`{name.text}` means nothing to `{word}`", name.span, help_)
+
+
+def _comment(sign: str, name: syntax.Name) -> Slip:
+    help_ = f"a comment starts with `#`, not with `{sign}`"
+    return Slip(f"there is no name `{name.text}`", name.span, help_, "unknown-name")
+
+
+def _with_dashes(source: Source, layer: type[Layer], span: Span, behind: Sequence[syntax.Argument]) -> str:
+    """What is meant by words with dashes between them: `leaky-relu`, `no-bias`, `kernel-size 3`."""
+    written = source.text[span.start : span.end]
+    if not re.fullmatch(r"[A-Za-z]\w*(-[A-Za-z]\w*)+", written):
+        return ""
+    known, flags = options.option_names(layer), options.flags(layer)
+    joined = written.replace("-", "")
+    for word in (written.replace("-", "_"), joined, vocabulary.ours(joined, flags)):
+        if word in flags:
+            return f"write `{word}`"
+    option = vocabulary.ours(joined, known)
+    if option and behind and isinstance(behind[0], (syntax.Number, syntax.TupleOf)):
+        return f"write `{option}={source.text[behind[0].span.start : behind[0].span.end]}`"
+    return ""
 
 
 def _times(source: Source, x: syntax.Name, number: str) -> str:
@@ -124,6 +173,10 @@ def instead_of_position(
     windowed = "k" in layer.short and isinstance(argument, (syntax.Number, syntax.TupleOf))
     numbers = [source.text[one.span.start : one.span.end] for one in arguments]
     plain = all(isinstance(one, (syntax.Number, syntax.TupleOf)) for one in arguments)
+    match arguments:
+        case (syntax.TupleOf(), syntax.Number(), *_) if windowed and layer.takes_trim:
+            kernel, size, *rest = numbers
+            return (f"write `{' '.join([word, size, f'k={kernel}', *rest])}`",)
     if plain and len(numbers) == 2 and re.fullmatch(r"0\d\d", text):
         return (f"digits are not grouped: write `{word} {''.join(numbers)}`",)
     if layer.positional[:1] in (("out_channels",), ("out_features",), ("num_heads",)) and plain:
@@ -133,7 +186,13 @@ def instead_of_position(
         if not windowed and len(numbers) > 2:
             return (f"each layer is written: `{'; '.join(f'{word} {number}' for number in numbers[:3])}`",)
         line = f"{word} {numbers[1]} {_as_window(numbers[2:])}".rstrip()
-        return (f"what arrives is not written: `{line}`",)
+        help_ = f"what arrives is not written: `{line}`"
+        if windowed and len(numbers) == 2 and numbers[0] in ("1", "3", "5", "7", "9", "11"):
+            return (help_, f"a kernel of {numbers[0]} stands behind the size: `{line} k={numbers[0]}`")
+        return (help_,)
+    match arguments:
+        case (syntax.Number(), syntax.Number(), *_) if windowed and text.isdigit() and int(text) >= 12:
+            return (f"what arrives is not written: `{' '.join([word, *numbers[1:]])}`",)
     if windowed:
         return (
             f"write `{word} {_as_window(numbers)}`" if plain else f"for a kernel of {text}, write `k={text}`",

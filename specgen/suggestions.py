@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 
-from specgen import options
+from specgen import options, shipped
 from specgen.diagnostics import listed, nearest
 from specgen.expressions import SAID, describe
 from specgen.layers import registry
@@ -41,8 +41,14 @@ def word_like(word: str, names: Iterable[str], words: Collection[str]) -> str:
 
 def for_unknown(word: str, what: str, known: Sequence[str]) -> list[str]:
     """Help for a layer, a block, a name, … that is not among the known ones."""
-    if word in ("True", "False") or (word == "None" and (what == "name" or "none" in known)):
+    if what == "value" and SAID.get(word.casefold()) is False and "none" in known:
+        return ["write `none`"]
+    if (word in ("True", "False") and what != "value") or (
+        word == "None" and (what == "name" or "none" in known)
+    ):
         return [f"write `{word.lower()}`"]
+    if what == "name" and re.fullmatch(r"x[1-9]\d*", word):
+        return [f"write `{word[1:]}`"]
     if what == "name" and word.casefold() in ENDLESS:
         return [FINITE]
     if what == "name" and word.casefold() in SAID:
@@ -56,6 +62,10 @@ def for_unknown(word: str, what: str, known: Sequence[str]) -> list[str]:
             return [INSTEAD[word.casefold()]]
         if word.casefold().replace("_", "") in SEVERAL:
             return ["it is several layers: define it with `block`, as the shipped specs do (`specgen list`)"]
+        if word.casefold() in shipped.names():
+            return [
+                f"it is a network of its own, `specgen emit {word.casefold()}`: no spec is part of another"
+            ]
         if word.casefold() in RECURRENT:
             return ["there is no such layer; a program can add its own with `specgen.register_layer`"]
     if what == "value" and word.casefold() in GATES:
@@ -170,6 +180,12 @@ def for_option(name: str, value: str, word: str, layer: type[Layer], *, guess: b
         return f"write `repeat {value} {{ {word} … }}`"
     if name.casefold() in ("name", "label", "id") and value.isidentifier():
         return f"a layer's name stands in front of it: `{value}: {word} …`"
+    norm = registry.find("bn")
+    if layer.takes_trim and norm is not None and name in options.option_names(norm):
+        return f"it belongs to the norm: `default bn {name}={value}`"
+    owners = [one.word for one in registry.layers() if name in options.option_names(one)]
+    if len(owners) == 1:
+        return f"it is an option of `{owners[0]}`"
     if near := nearest(name, known if guess else ()):
         return f"did you mean `{near[0]}`?"
     return f"`{word}` takes {listed_options(layer)}"

@@ -82,7 +82,7 @@ _ELSEWHERE = {
     "init": "initializer initialize weightinit kernelinitializer",
     "default": "defaults",
     # options
-    "kernel_size": "kernel ksize kernelshape kernelsize filtersize poolsize windowshape window size pool",
+    "kernel_size": "kernel ks ksize kernelshape kernelsize filtersize poolsize windowshape window size pool",
     "stride": "strides subsample steps step",
     "padding": "pad pads pd",
     "dilation": "dilations dilationrate dilationfactor atrous rate",
