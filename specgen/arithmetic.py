@@ -472,9 +472,14 @@ def from_ast(node: ast.expr) -> Expression:
             func=ast.Name(id=name) | ast.Attribute(value=ast.Name(id="math"), attr=name),
             args=arguments,
             keywords=[],
-        ) if name in _FUNCTIONS:
+        ) if name in _FUNCTIONS and _fits(name, len(arguments)):
             return Application(name, tuple(map(from_ast, arguments)))
     return _unreadable()
+
+
+def _fits(function: str, count: int) -> bool:
+    """Whether a function takes so many arguments."""
+    return count >= 2 if function in ("min", "max") else count == 1 + (function == "make_divisible")
 
 
 def _is_finite(value: int | float) -> bool:

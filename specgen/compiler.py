@@ -228,7 +228,7 @@ def find(
     need("limits", limits, Limits, "a `specgen.Limits`")
     if text is not None:
         try:
-            found = Source(decode(text.encode("utf-8", "surrogatepass")))
+            found = Source(decode(text.encode("utf-8", "surrogatepass"), limits.source))
         except ReadError as error:
             raise _unreadable("the text", str(error)) from None
         return found, parse(found, limits), None

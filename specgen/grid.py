@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, fields, is_dataclass
 from functools import lru_cache
@@ -127,10 +127,10 @@ def sweep(
     """
     from specgen.views import summary
 
-    values = _values(grid)
+    need("most", most, int, "an `int`")
+    values = _values(grid, most)
     need("where", where, (str, NoneType), "a condition as a string")
     need("executor", executor, (Executor, NoneType), "an `Executor` of `concurrent.futures`")
-    need("most", most, int, "an `int`")
     if progress is not None and not callable(progress):
         raise wrong("progress", progress, "a function of one number")
     count = prod(map(len, values.values()))
@@ -151,17 +151,26 @@ def sweep(
 _SPECIAL = ("input", "variant")
 
 
-def _values(grid: Mapping[str, Iterable[Any]]) -> dict[str, tuple[Any, ...]]:
+def _values(grid: Mapping[str, Iterable[Any]], most: int) -> dict[str, tuple[Any, ...]]:
     """The grid's values by name; a single one, or a word, is not taken for several."""
     need("grid", grid, Mapping, "a dict of values by the names of params")
     for name, several in grid.items():
         need("grid", name, str, "a dict whose keys are strings")
         if isinstance(several, (str, bytes)) or not isinstance(several, Iterable):
             raise TypeError(f"`grid` has to have a list of values for `{name}`, not {shown(several)}")
-    values = {name: tuple(map(arithmetic.standard, several)) for name, several in grid.items()}
+    values = {
+        name: tuple(map(arithmetic.standard, _bounded(several, most))) for name, several in grid.items()
+    }
     for variant in values.get("variant", ()):
         need("variant", variant, (str, NoneType), "the name of a variant")
     return values
+
+
+def _bounded(several: Iterable[Any], most: int) -> Iterable[Any]:
+    """The values; of too many, as many as say that."""
+    if isinstance(several, Sized) and len(several) > most:
+        raise ValueError(f"the sweep has {len(several):,} corners or more, and at most {most:,} are allowed")
+    return islice(several, max(most, 0) + 1)
 
 
 def _results(

@@ -63,7 +63,9 @@ def tokens_of(text: str) -> Iterable[Token]:
 def _check_text(source: Source, limits: Limits) -> None:
     """Refuse a text that is too long, or that holds characters nobody could see."""
     if len(source.text.encode("utf-8", "surrogatepass")) > limits.source:
-        _refuse(source, "too-large", f"the source is larger than {limits.source // 1024} KiB", Span(0, 0))
+        whole = limits.source % 1024 == 0
+        most = f"{limits.source // 1024} KiB" if whole else f"{limits.source:,} bytes"
+        _refuse(source, "too-large", f"the source is larger than {most}", Span(0, 0))
     if source.text.replace("\n", "").replace("\t", "").isprintable():
         return
     for offset, char in enumerate(source.text):

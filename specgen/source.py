@@ -67,11 +67,14 @@ class ReadError(Exception):
     """A file that cannot be read as a spec, with the reason in one line."""
 
 
-def decode(data: bytes) -> str:
+def decode(data: bytes, limit: int) -> str:
     """UTF-8 to text: a byte-order mark is dropped and CRLF becomes LF.
 
-    Raises `ReadError` with the offset of the first byte that is not UTF-8.
+    Raises `ReadError` with the offset of the first byte that is not UTF-8. What has more bytes than the limit
+    is a part of something, and stays as long as it is: the parser refuses it.
     """
+    if len(data) > limit:
+        return data.decode(errors="replace")
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -87,8 +90,8 @@ def read_source(path: str | os.PathLike[str], limit: int) -> Source:
     name = os.fspath(path)
     data = read_bytes(name, limit)
     if name == "-":
-        return Source(decode(data), "<stdin>")
-    return Source(decode(data), name, os.path.splitext(os.path.basename(name))[0])
+        return Source(decode(data, limit), "<stdin>")
+    return Source(decode(data, limit), name, os.path.splitext(os.path.basename(name))[0])
 
 
 def read_bytes(path: str | os.PathLike[str], limit: int) -> bytes:

@@ -279,6 +279,19 @@ def test_standard_input_is_read_when_no_spec_is_named() -> None:
     assert run("check", stdin=b"\xff\xfe\x00").returncode == 2
 
 
+def test_the_spec_on_standard_input_is_not_written_over(tmp_path: Path) -> None:
+    spec = tmp_path / "net.spec"
+    spec.write_text(TINY)
+    for command in (["emit", "-", "--out"], ["emit", "--out"], ["build", "-", "--save"]):
+        with spec.open("rb") as file:
+            done = subprocess.run(
+                [sys.executable, "-m", "specgen", *command, str(spec)],
+                stdin=file, capture_output=True, cwd=Path(__file__).parent.parent, timeout=60,
+            )  # fmt: skip
+        assert done.returncode == 2 and b"would overwrite the spec" in done.stderr
+        assert spec.read_text() == TINY
+
+
 def test_commands_work_from_another_folder(tmp_path: Path) -> None:
     result = run("check", "vgg16.spec", cwd=tmp_path)
     assert result.returncode == 0 and "138,357,544" in result.stdout
@@ -305,6 +318,14 @@ def test_a_closed_pipe_is_no_error() -> None:
         (["emit", "wrong.spec"], 1),
         (["check", "nowhere.spec"], 2),
         (["nonsense"], 2),
+        (["emit", "wrong.spec", "--json"], 1),
+        (["emit", "tiny28", "--out", "wrong.spec", "--check"], 1),
+        (["summary", "wrong.spec", "--json"], 1),
+        (["explain", "wrong.spec", "--json"], 1),
+        (["diff", "tiny28", "vgg11", "--exit-code"], 1),
+        (["sweep", "vgg11", "--set", "num_classes=0,-1"], 1),
+        (["sweep", "vgg11", "--set", "num_classes=0,1,2"], 0),
+        (["sweep", "vgg11", "--set", "num_classes=0,-1", "--jsonl"], 1),
     ],
 )
 def test_the_exit_code_is_the_same_when_nobody_reads(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from collections.abc import Iterator
+from enum import IntEnum
+from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -347,3 +350,50 @@ def test_what_a_rule_has_to_answer_is_said(rule: str) -> None:
         foreign.vet(layer, x, layer.infer(x))
     assert caught.value.title == f"`answers` gives a wrong answer to `{rule}`"
     assert caught.value.advice == f"it has to be {WANTED[rule]}"
+
+
+class Says(Own):
+    word = "says"
+    said: ClassVar[Any] = ""
+
+    def call(self, x: Shape) -> Call:
+        return Call("Identity", (type(self).said,))
+
+
+class Number(IntEnum):
+    THREE = 3
+
+
+@pytest.mark.parametrize(
+    "said", ["a\tb", "a\\tb", 'a"b', "a\nb", "\ud800", "é\u202e", Number.THREE], ids=ascii
+)
+def test_what_a_layer_says_is_the_same_in_what_is_emitted(said: object) -> None:
+    class Quotes(Says):
+        word = "quotes"
+
+    Quotes.said = said
+    register_layer(Quotes)
+    try:
+        source = specgen.compile(text="input 8; quotes").emit()
+    finally:
+        unregister_layer(Quotes)
+    call = next(node for node in ast.walk(ast.parse(source)) if ast.unparse(node).startswith("nn.Identity("))
+    assert isinstance(call, ast.Call) and ast.literal_eval(call.args[0]) == said
+    assert source.replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize(
+    "said", [10**5000, reduce(lambda inner, _: (inner,), range(30), 1)], ids=["long", "deep"]
+)
+def test_what_no_source_can_say_is_a_defect_of_the_layer(said: object) -> None:
+    class Bursts(Says):
+        word = "bursts"
+
+    Bursts.said = said
+    register_layer(Bursts)
+    try:
+        with pytest.raises(specgen.SpecError) as caught:
+            specgen.compile(text="input 8; bursts")
+    finally:
+        unregister_layer(Bursts)
+    assert caught.value.diagnostics[0].code == "layer-fails"

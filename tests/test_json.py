@@ -453,3 +453,25 @@ def test_a_key_twice_is_refused() -> None:
         for form in (twice, twice.encode()):
             with pytest.raises(specgen.NetworkError, match=r"the JSON says `(name|channels)` twice"):
                 specgen.Network.model_validate_json(form)
+
+
+@pytest.mark.parametrize("written", ["min()", "max(4)", "ceil()", "floor(1, 2)", "make_divisible(c)"])
+def test_functions_with_another_number_of_arguments_are_refused(written: str) -> None:
+    tree = specgen.compile(text="param c = 4\ninput 3x8x8\nconv c").model_dump()
+    tree["root"]["steps"][0]["layer"]["written"]["out_channels"] = written
+    with pytest.raises(specgen.NetworkError, match="not an expression"):
+        specgen.Network.model_validate_json(json.dumps(tree))
+
+
+def test_an_option_called_self_is_one_too_many() -> None:
+    tree = specgen.compile(text="input 3x8x8; relu").model_dump()
+    tree["root"]["steps"][0]["layer"]["self"] = 1
+    with pytest.raises(specgen.NetworkError, match="self is not one of its options"):
+        specgen.Network.model_validate_json(json.dumps(tree))
+
+
+def test_uses_of_a_block_with_other_arguments_are_other_classes() -> None:
+    tree = specgen.compile(text="block b(c) { conv c }; input 3x8x8; b 4; b 8").model_dump()
+    tree["root"]["steps"][0]["arguments"]["extra"] = 1
+    source = specgen.Network.model_validate_json(json.dumps(tree)).emit()
+    assert "class B(" in source and "class B2(" in source

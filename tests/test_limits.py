@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -27,6 +28,27 @@ def said(text: str, **asked: object) -> str:
     except specgen.SpecError as error:
         return error.diagnostics[0].code
     return ""
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"input 3x8x8\r\n" + b"# a comment\r\n" * 22_000 + b"conv 0\r\n",
+        b"\xef\xbb\xbfinput 3x8x8\n" + b"#" * (256 * 1024 - 15) + b"\nconv 0\n",
+        b"input 3x8x8\n#" + b"x" * (256 * 1024 - 13) + "é".encode() + b"\nconv 0\n",
+    ],
+    ids=["CRLF", "byte-order mark", "half a character"],
+)
+def test_a_file_that_is_longer_than_the_limit_is_no_part_of_itself(
+    data: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is left out when a text is decoded does not make room: the end would be cut off in silence."""
+    file = tmp_path / "long.spec"
+    file.write_bytes(data)
+    for command in (["check"], ["emit"], ["fmt"]):
+        assert main([*command, str(file)]) == 1
+        assert "error[too-large]" in capsys.readouterr().err
+    assert file.read_bytes() == data
 
 
 #: A spec with one more of something with each number, the last number that is right, and what is said then.

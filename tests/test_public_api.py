@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.nn.parameter import UninitializedParameter
 
 import specgen
 from specgen import Call, Layer, Refusal, Shape, SpecError, register_layer
@@ -111,6 +113,9 @@ def test_dtype_and_device_are_checked() -> None:
     assert next(specgen.load(text=TINY, dtype=torch.bfloat16).parameters()).dtype == torch.bfloat16
     with pytest.raises(ValueError, match="no floating-point type"):
         specgen.load(text=TINY, dtype="int8")
+    for odd in (torch.complex64, torch.int32, torch.bool):
+        with pytest.raises(ValueError, match="no floating-point type"):
+            specgen.load(text=TINY, dtype=odd)
     with pytest.raises(ValueError, match="knows no device"):
         specgen.load(text=TINY, device="moon")
 
@@ -434,6 +439,12 @@ def test_an_argument_of_another_type_is_named(call: Callable[[], object], title:
             lambda: TINY_NETWORK.model_dump_json(indent=10**12),
             "`indent` has to be from 0 to 100, not 1000000000000",
         ),
+        (lambda: TINY_NETWORK.summary(fits=0), "the amount of memory is from 1 to 2^63 bytes"),
+        (lambda: TINY_NETWORK.summary(fits=10**309), "the amount of memory is from 1 to 2^63 bytes"),
+        (
+            lambda: specgen.sweep("vgg11", {"num_classes": range(10**12)}),
+            "the sweep has 1,000,000,000,000 corners or more, and at most 1,000,000 are allowed",
+        ),
     ],
 )
 def test_a_number_beyond_what_there_can_be_is_named(call: Callable[[], object], title: str) -> None:
@@ -464,15 +475,31 @@ def test_the_words_of_a_layer_are_strings(words: dict[str, object]) -> None:
         register_layer(layer)
 
 
+@pytest.mark.parametrize("word", ["repeat", "in", "true", "ä", "n" * 201])
+def test_a_layer_cannot_have_a_word_that_no_spec_can_say(word: str) -> None:
+    layer = type("Odd", (Layer,), {"call": lambda self, x: Call("Identity"), "word": word})
+    with pytest.raises(ValueError, match="cannot be written in a spec"):
+        register_layer(layer)
+
+
 def test_weights_that_are_folded_by_hand_are_checked() -> None:
     network = specgen.compile(text="input 3x8x8\nconv 4 bn")
     state = network.build().state_dict()
     assert network.fold_weights(state).keys() == network.for_inference().build().state_dict().keys()
     key = next(iter(state))
-    for odd, code in ((5, "not-weights"), (torch.zeros(2), "shapes-differ")):
-        with pytest.raises(specgen.WeightsError) as caught:
-            network.fold_weights({**state, key: odd})  # type: ignore[dict-item]
-        assert caught.value.diagnostics[0].code == code
+    freed = torch.zeros(4, 3, 3, 3)
+    freed.untyped_storage().resize_(0)
+    with FakeTensorMode():
+        fake = torch.zeros(4, 3, 3, 3)
+    for odd, code in (
+        (5, "not-weights"), (None, "not-weights"), (torch.zeros(2), "shapes-differ"), (freed, "not-weights"),
+        (fake, "not-weights"), (UninitializedParameter(), "not-weights"),
+        (torch.nested.nested_tensor([torch.zeros(2)], layout=torch.jagged), "not-weights"),
+    ):  # fmt: skip
+        for take in (network.fold_weights, lambda weights: network.build(weights=weights)):
+            with pytest.raises(specgen.WeightsError) as caught:
+                take({**state, key: odd})  # type: ignore[dict-item]
+            assert caught.value.diagnostics[0].code == code
     with pytest.raises(specgen.WeightsError, match="not in the network: `5`"):
         network.fold_weights({**state, 5: torch.zeros(1)})  # type: ignore[dict-item]
 

@@ -23,7 +23,7 @@ GRAMMAR = read("grammars", "spec.lark")
 LARK = tables.lark(GRAMMAR)
 TEXTS = [
     *(read("specs", f"{name}.spec") for name in names("specs", ".spec")),
-    *(decode(path.read_bytes()) for path in sorted((HERE / "right").glob("*.spec"))),
+    *(decode(path.read_bytes(), 1 << 20) for path in sorted((HERE / "right").glob("*.spec"))),
 ]
 
 

@@ -298,7 +298,7 @@ def blocks(node: Sequence | Block | Parallel | Step, *, inside: bool = True) -> 
 
 def _merged(plan: ClassPlan, members: tuple[Member, ...], use: Known) -> tuple[Any, Any] | None:
     """The plan's members and literals with one more use among them, or `None` where it differs too much."""
-    if any(
+    if plan.uses[0].keys() != use.keys() or any(
         isinstance(value, bool) is not isinstance(use[name], bool) for name, value in plan.uses[0].items()
     ):
         return None

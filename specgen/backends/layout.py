@@ -89,12 +89,15 @@ def literal(value: Any, known: dict[str, Any]) -> str:
     if isinstance(value, arithmetic.Traced):
         whole = isinstance(value, int)
         return arithmetic.show(arithmetic.floored(value.expression) if whole else value.expression, known)
+    value = arithmetic.standard(value)
     match value:
         case tuple():
             inside = ", ".join(literal(item, known) for item in value)
             return f"({inside},)" if len(value) == 1 else f"({inside})"
-        case str():
+        case str() if value.isascii() and value.isprintable() and not {'"', "\\"} & {*value}:
             return f'"{value}"'
+        case str():
+            return ascii(value)
         case float():
             return arithmetic.decimal(value)
     return repr(value)

@@ -101,16 +101,15 @@ def as_device(device: str | torch.device) -> torch.device:
 
 def as_dtype(dtype: str | torch.dtype) -> torch.dtype:
     """A floating-point type by its name: `float32`, `bfloat16`."""
-    if isinstance(dtype, torch.dtype):
-        return dtype
-    need("dtype", dtype, str, "the name of a type")
+    need("dtype", dtype, (str, torch.dtype), "the name of a type")
     known = {
         str(kind).removeprefix("torch."): kind
         for kind in (torch.float32, torch.float64, torch.float16, torch.bfloat16)
     }
-    if dtype not in known:
-        raise ValueError(f"{dtype!r} is no floating-point type: use one of {', '.join(known)}")
-    return known[dtype]
+    name = str(dtype).removeprefix("torch.")
+    if name not in known:
+        raise ValueError(f"{name!r} is no floating-point type: use one of {', '.join(known)}")
+    return known[name]
 
 
 #: What makes the module of a layer.

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from specgen import resources
 from specgen.diagnostics import Diagnostic, WeightsError, abridged
@@ -86,10 +87,12 @@ def _misfits(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> list[
     foreign = [_shown(key) for key in state if key not in wanted]
     odd, other = [], []
     for key, tensor in wanted.items():
-        found = state.get(key)
-        if found is not None and (why := _odd(found)):
+        if key not in state:
+            continue
+        found = state[key]
+        if why := _odd(found):
             odd.append(f"`{key}` is {why}")
-        elif found is not None and tuple(found.shape) != tuple(tensor.shape):
+        elif tuple(found.shape) != tuple(tensor.shape):
             other.append(f"`{key}`: {_sizes(found)} in the weights, {_sizes(tensor)} in the network")
     problems = []
     if missing or foreign:
@@ -320,12 +323,25 @@ def _odd(tensor: object) -> str:
     """Why something is no plain tensor of values; empty where it is one."""
     if not isinstance(tensor, Tensor):
         return f"of the type `{type(tensor).__name__}`, and no tensor"
-    if tensor.is_meta:
+    if is_lazy(tensor) or tensor.is_meta:
         return "a tensor without values"
+    if tensor.is_nested:
+        return "a nested tensor"
     if tensor.is_quantized or tensor.is_complex() or tensor.layout is not torch.strided:
         kind = "quantized" if tensor.is_quantized else "complex" if tensor.is_complex() else "sparse"
         return f"a {kind} tensor"
+    storage = tensor.untyped_storage()
+    if storage.device.type == "meta" or storage.nbytes() < _bytes_reached(tensor):
+        return "a tensor without values"
     return ""
+
+
+def _bytes_reached(tensor: Tensor) -> int:
+    """How much storage a tensor looks at, from its beginning."""
+    if not tensor.numel():
+        return 0
+    last = sum((size - 1) * step for size, step in zip(tensor.shape, tensor.stride(), strict=True))
+    return int((tensor.storage_offset() + last + 1) * tensor.element_size())
 
 
 def _shown(key: object) -> str:

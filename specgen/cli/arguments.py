@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -72,9 +73,12 @@ def or_stdin(spec: str | None) -> str:
 
 def refuse_overwriting(option: str, path: str, what: str, other: str | None) -> None:
     """Stop where an option names the file that is read, by this or another name."""
-    found = other is not None and other != "-" and os.path.exists(path) and os.path.exists(other)
-    if found and os.path.samefile(path, other or ""):
-        raise click.UsageError(f"{option} would overwrite {what}")
+    if other is None or not os.path.exists(path):
+        return
+    with suppress(OSError, ValueError):  # there is no such file, or standard input is closed
+        read = os.fstat(sys.stdin.fileno()) if other == "-" and sys.stdin else os.stat(other)
+        if os.path.samestat(os.stat(path), read):
+            raise click.UsageError(f"{option} would overwrite {what}")
 
 
 def refuse_unwritable(path: str) -> None:

@@ -85,7 +85,8 @@ def exit_code(diagnostics: Sequence[Diagnostic]) -> int:
 
 def print_json(value: Any) -> None:
     """Print JSON; what is not printable text stands as an escape in its strings."""
-    print(as_json(value, indent=2))
+    with while_it_is_read():
+        print(as_json(value, indent=2), flush=True)
 
 
 def as_json(value: Any, indent: int | None = None) -> str:

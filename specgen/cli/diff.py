@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import click
 
 from specgen.cli.arguments import complete_spec, network_of
-from specgen.cli.console import OK, WRONG, print_json
+from specgen.cli.console import OK, WRONG, print_json, while_it_is_read
 
 _EPILOG = """
 One spec with two settings is compared with itself: `specgen diff net.spec --to-set width=64`.
@@ -64,10 +64,10 @@ def diff(
     found = Difference(compare(before, after), *titles)
     if as_json:
         print_json(found.as_json())
-    elif markdown:
-        print(found.markdown())
     else:
-        print(found.text(max(40, min(88, shutil.get_terminal_size((88, 24)).columns))))
+        width = max(40, min(88, shutil.get_terminal_size((88, 24)).columns))
+        with while_it_is_read():
+            print(found.markdown() if markdown else found.text(width), flush=True)
     return WRONG if with_code and not found.same else OK
 
 

@@ -16,7 +16,7 @@ from specgen.cli.arguments import (
     spec_argument,
     spec_options,
 )
-from specgen.cli.console import WRONG, Stop, cannot, print_json
+from specgen.cli.console import WRONG, Stop, cannot, print_json, while_it_is_read
 from specgen.source import ReadError, is_there, printable, read_bytes, reason, write_text
 
 
@@ -83,6 +83,8 @@ def _check_file(path: str, text: str) -> None:
     if found == text.encode():
         return
     old, new = found.decode("utf-8", "backslashreplace").splitlines(), text.splitlines()
-    for line in unified_diff(old, new, printable(path), "what the spec gives", lineterm=""):
-        print(printable(line))
+    with while_it_is_read():
+        for line in unified_diff(old, new, printable(path), "what the spec gives", lineterm=""):
+            print(printable(line))
+        sys.stdout.flush()
     raise Stop(WRONG, f"`{printable(path)}` is not what the spec gives")

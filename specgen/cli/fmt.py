@@ -101,7 +101,7 @@ def _formatted(path: str) -> tuple[bytes, bytes]:
 
     try:
         found = read_bytes(path, DEFAULT_LIMITS.source)
-        source = Source(decode(found), "<stdin>" if path == "-" else path)
+        source = Source(decode(found, DEFAULT_LIMITS.source), "<stdin>" if path == "-" else path)
     except ReadError as error:
         raise cannot("read", path, str(error)) from None
     try:

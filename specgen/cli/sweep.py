@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from specgen.cli.arguments import no_keywords, or_stdin, spec_argument
-from specgen.cli.console import OK, WRONG, Stop, as_json, drawn, exit_code, say
+from specgen.cli.console import OK, WRONG, Stop, as_json, drawn, exit_code, say, while_it_is_read
 from specgen.source import printable
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _grid(pairs: Sequence[str], variant: str | None, shape: str | None) -> dict[
 
 def _pieces(text: str) -> list[str]:
     """The values between the commas that stand in no parentheses."""
-    return [piece for piece in re.split(r",(?![^(]*\))", text) if piece.strip()]
+    return [piece for piece in re.findall(r"(?:[^,(]+|\([^)]*\)?)+", text) if piece.strip()]
 
 
 _RANGE = re.compile(r"\s*(-?[0-9]{1,18})\s*\.\.\s*(-?[0-9]{1,18})\s*(?:\.\.\s*(-?[0-9]{1,18})\s*)?")
@@ -128,10 +128,14 @@ def _values(name: str, piece: str) -> Sequence[Any]:
 def _print_rows(
     results: Iterable[SweepResult], values: Mapping[str, Sequence[Any]], form: str | None, progress: _Progress
 ) -> int:
-    draw, left_out = _drawer(form, values)
-    wrong = shown = 0
+    heading, draw, left_out = _drawer(form, values)
+    wrong = shown = right = 0
+    is_read = not heading or _print_row(heading)
     for result in results:
         progress.clear()
+        right += result.error is None
+        if right and not is_read:
+            return OK
         if result.error is not None:
             wrong += 1
             if wrong <= _MOST_TOLD:
@@ -139,7 +143,7 @@ def _print_rows(
         line = draw(result)
         if line:
             shown += 1
-            print(line, flush=True)
+            is_read = is_read and _print_row(line)
     progress.clear()
     if wrong > _MOST_TOLD:
         say(f"skipped {wrong - _MOST_TOLD:,} more")
@@ -150,6 +154,14 @@ def _print_rows(
     elif left_out:
         say(f"left out for want of room: {', '.join(left_out)}")
     return OK
+
+
+def _print_row(line: str) -> bool:
+    """Print a line; whether somebody reads it."""
+    with while_it_is_read():
+        print(line, flush=True)
+        return True
+    return False
 
 
 def _corner(result: SweepResult) -> str:
@@ -166,13 +178,12 @@ def _text(value: Any) -> str:
 
 def _drawer(
     form: str | None, values: Mapping[str, Sequence[Any]]
-) -> tuple[Callable[[SweepResult], str], list[str]]:
-    """What makes a line of a result, and the columns without room; the heading is printed at once."""
+) -> tuple[str, Callable[[SweepResult], str], list[str]]:
+    """The heading, what makes a line of a result, and the columns without room."""
     if form == "jsonl":
-        return _json_line, []
+        return "", _json_line, []
     if form == "csv":
-        print(_csv_line([*values, *_COLUMNS]), flush=True)
-        return lambda result: "" if result.error else _csv_row(result), []
+        return _csv_line([*values, *_COLUMNS]), lambda result: "" if result.error else _csv_row(result), []
     swept = {name: max(len(name), *map(len, map(_text, several))) for name, several in values.items()}
     kept = _fitting(sum(swept.values()) + _GAP * len(swept))
     widths = [*swept.values(), *(_COLUMNS[name][1] for name in kept)]
@@ -180,9 +191,9 @@ def _drawer(
     def line(cells: Sequence[str]) -> str:
         return (" " * _GAP).join(cell.rjust(width) for cell, width in zip(cells, widths, strict=True))
 
-    print(line([*swept, *(_COLUMNS[name][0] for name in kept)]), flush=True)
     left_out = [heading for name, (heading, _) in _COLUMNS.items() if name not in kept]
-    return lambda result: "" if result.error else line(_row(result, kept)), left_out
+    heading = line([*swept, *(_COLUMNS[name][0] for name in kept)])
+    return heading, lambda result: "" if result.error else line(_row(result, kept)), left_out
 
 
 #: The figures in a table: heading and width, as rows come before the widest one is known.

@@ -153,7 +153,7 @@ class Layer(ABC):
         cls.is_foreign = not cls.__module__.startswith("specgen.layers.")
         cls._defaults = {name: option.default for name, option in cls.options.items()}
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, /, **options: Any) -> None:
         values = {**self._defaults, **options}
         faults = [Fault(name, "missing") for name, value in values.items() if value is REQUIRED]
         for name, value in options.items():
@@ -193,7 +193,7 @@ class Layer(ABC):
         """The options that are not at their default."""
         return {name: value for name, value in self if value != self.options[name].default}
 
-    def with_options(self, **changes: Any) -> Self:
+    def with_options(self, /, **changes: Any) -> Self:
         """The same kind of layer with some options changed; raises `WrongOptions` like the constructor."""
         return type(self)(**{**self.__dict__, **changes})
 

@@ -7,7 +7,7 @@ from keyword import iskeyword
 from math import isfinite
 
 from specgen.layers.base import Call, Layer, Refusal, Saved, Window, asked, rule_of
-from specgen.shape import Shape
+from specgen.shape import LARGEST_TOTAL, Shape
 from specgen.workings import Working
 
 
@@ -52,10 +52,12 @@ def _is_call(answer: object) -> bool:
     return spelt and _is_argument(answer.arguments) and all(map(_is_argument, answer.keywords.values()))
 
 
-def _is_argument(value: object) -> bool:
+def _is_argument(value: object, depth: int = 9) -> bool:
     if isinstance(value, tuple):
-        return all(map(_is_argument, value))
-    return value is None or isinstance(value, (int, str)) or (isinstance(value, float) and isfinite(value))
+        return depth > 0 and all(_is_argument(one, depth - 1) for one in value)
+    if isinstance(value, int):
+        return abs(value) < LARGEST_TOTAL
+    return value is None or isinstance(value, str) or (isinstance(value, float) and isfinite(value))
 
 
 def _is_tensors(answer: object) -> bool:

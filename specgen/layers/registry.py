@@ -44,8 +44,10 @@ def register_layer(layer: type[L]) -> type[L]:
     words = (layer.word, *layer.other_words)
     for word in words:
         need("word", word, str, "a string")
-        if not (word.isascii() and word.isidentifier()):
-            raise ValueError(f"{word!r} cannot be written in a spec: use letters, digits and _")
+        if not (word.isascii() and word.isidentifier()) or (layer.is_foreign and not _can_be_written(word)):
+            raise ValueError(
+                f"{word!r} cannot be written in a spec: use letters, digits and _, and no keyword"
+            )
     with _CHANGING:
         for word in words:
             known = _BY_WORD.get(word, layer)
@@ -53,6 +55,19 @@ def register_layer(layer: type[L]) -> type[L]:
                 raise ValueError(f"`{word}` already names {known.__name__}")
         _replace({**_BY_WORD, **dict.fromkeys(words, layer)})
     return layer
+
+
+def _can_be_written(word: str) -> bool:
+    """Whether a line can start with a word: a keyword cannot, nor what is too long."""
+    from specgen.diagnostics import SpecError
+    from specgen.parser import parse
+    from specgen.source import Source
+
+    try:
+        parse(Source(word))
+    except SpecError:
+        return False
+    return True
 
 
 def unregister_layer(layer: type[Layer]) -> None:

@@ -10,6 +10,7 @@ from types import NoneType
 from specgen.diagnostics import nearest
 from specgen.given import need
 from specgen.ir import Network
+from specgen.shape import LARGEST_TOTAL
 from specgen.views import table
 from specgen.views.memory import DTYPES, OPTIMIZERS, Memory, Optimizer, memory
 from specgen.views.table import COLUMNS, SHOWN, Row
@@ -59,6 +60,8 @@ def options(
         raise ValueError(f"the depth is 1 or more, not {depth}")
     if not 1 <= batch <= _LARGEST_BATCH:
         raise ValueError(f"the batch is a whole number from 1 to {_LARGEST_BATCH}, not {batch}")
+    if isinstance(fits, int) and not 1 <= fits < LARGEST_TOTAL:
+        raise ValueError("the amount of memory is from 1 to 2^63 bytes")
     return Options(
         depth,
         SHOWN if columns is None else _names(columns),
