@@ -72,7 +72,9 @@ def _check_text(source: Source, limits: Limits) -> None:
         if not char.isprintable() and char not in "\n\t":
             name = unicodedata.name(char, "").lower()
             title = f"character U+{ord(char):04X}{f' ({name})' if name else ''} is not printable text"
-            mend = {"\r": "end lines with LF or CRLF", "\u00a0": "write a plain space"}.get(char, "remove it")
+            kind = unicodedata.category(char)
+            mend = "write a plain space" if kind == "Zs" or char in "\v\f" else "remove it"
+            mend = "end lines with LF or CRLF" if kind in ("Zl", "Zp") or char in "\r\x85" else mend
             if source.text.count("\0") > len(source.text) // 4:
                 mend = "save the file as UTF-8: this is UTF-16, or no text"
             _refuse(source, "unprintable", title, Span(offset, offset + 1), mend)

@@ -273,6 +273,11 @@ class _Resolver(LineResolver):
                 "no-default", title, default.layer.span, "", "give its arguments defaults where it is defined"
             )
             return
+        if default.layer.text in options.all_flags() and registry.find(default.layer.text) is None:
+            title = f"`default` names a layer first, and `{default.layer.text}` is a flag"
+            help_ = f"write `default conv {default.layer.text}`"
+            self.problem("unknown-layer", title, default.layer.span, "", help_)
+            return
         if default.layer.text == "all":
             help_ = "a default is for one kind of layer: `default conv bn`"
             self.problem("unknown-layer", "there is no layer `all`", default.layer.span, "", help_)

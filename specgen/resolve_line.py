@@ -286,6 +286,14 @@ class LineResolver:
             elif by_position < len(arguments):
                 name, value = block.arguments[by_position][0].text, argument
                 by_position += 1
+                flag = argument.text if isinstance(argument, syntax.Name) else ""
+                if flag in arguments and flag not in names and flag not in self.words:
+                    title = f"`{flag}` has no value here"
+                    self.problem(
+                        "unknown-name", title, argument.span, "", f"write `{flag}=true`, or `{flag}=…`"
+                    )
+                    misnamed = True
+                    continue
             else:
                 if len(arguments) < len(block.arguments) or too_many:
                     continue  # an argument is there twice, or another one too many: that is told

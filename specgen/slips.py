@@ -62,7 +62,7 @@ def slip_on_line(
             return _nothing(word, first, _times(source, first, source.text[span.start : span.end]))
         case (syntax.Name() as first, syntax.Number(span=span) | syntax.TupleOf(span=span)):
             return _without_equal(word, known, first, source.text[span.start : span.end])
-        case (syntax.Name(text=text) as first, *_) if run := re.fullmatch(r"([a-z]+)(\d+)", text):
+        case (syntax.Name(text=text) as first, *_) if run := re.fullmatch(r"([a-z]+)(\d+(?:x\d+)*)", text):
             if run[1] == "x":
                 return _nothing(word, first, _times(source, first, run[2]))
             if text not in flags and known.get(run[1], "bias") != "bias":

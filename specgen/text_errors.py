@@ -31,6 +31,7 @@ _SIGNS = {
     "⋅": "multiply with `*`",
     "∗": "multiply with `*`",
     "÷": "divide with `/` or `//`",
+    "…": "it stands for what is left out: write the layers",
 }
 _NO_LATEX = "a spec has no commands of LaTeX"
 _UNKNOWN_SIZE = "a size that is not known is a param: `param size = 224`, `input (3, size, size)`"
@@ -40,7 +41,11 @@ _DASHES = "‐‑‒–—−"
 #: How a line of another language looks, what that is, and what a spec has instead.
 _ELSEWHERE = (
     (r"\s*</?[A-Za-z!?]", "XML, not a spec", "a spec lists layers, one on a line: `conv 64 k=3`"),
-    (r'\s*[{\[]?\s*"\w+"\s*:', "JSON, not a spec", "a spec lists layers, one on a line: `conv 64 k=3`"),
+    (
+        r'\s*[{\[\s]*"\w+"\s*:\s*(["\[{\d-]|true|false|null|$)',
+        "JSON, not a spec",
+        "a spec lists layers, one on a line: `conv 64 k=3`",
+    ),
     (
         r"\s*\[\w+\]\s*$",
         "a section of a configuration, not a spec",
@@ -75,6 +80,31 @@ _ELSEWHERE = (
         r"\s*\|[^|].*\|\s*$",
         "a table of Markdown, not a spec",
         "a spec lists layers, one on a line: `conv 64 k=3`",
+    ),
+    (
+        r"\s*\[\s*\[?\s*-1\s*,",
+        "YAML, not a spec",
+        "a spec lists layers, one on a line: `conv 64 k=3`",
+    ),
+    (
+        r"\s*\w+\[[^\]]*\]\s*-->",
+        "a diagram of Mermaid, not a spec",
+        "a spec lists layers, one on a line: `conv 64 k=3`",
+    ),
+    (
+        r"\s*%\w+\s*=\s*\w+\[",
+        "a listing of ONNX, not a spec",
+        "a spec lists layers, one on a line: `conv 64 k=3`",
+    ),
+    (
+        r"\s*\(\w+\):\s*[A-Z]\w*\(",
+        "what PyTorch prints of a network, not a spec",
+        "a spec lists layers, one on a line: `conv 64 k=3`",
+    ),
+    (
+        r"\s*\w+\s*=\s*\[[^\]]*['\"][MA]['\"]",
+        "a list of Python, not a spec",
+        "layers follow each other as they are: `conv 64; M; conv 128; M`",
     ),
     (r"\s*(```|~~~)", "Markdown, not a spec", "leave out this line, and the one that closes it"),
     (
@@ -151,6 +181,8 @@ def unexpected_text(source: Source, offset: int) -> SpecError:
         end = _QUOTES[sign]
         found = _matched(rf"{re.escape(sign)}[^{end}\n]*{end}?", source, offset)
         help_ = "there are no strings: write the word without quotes"
+        if re.search(r"(^|[\n;])\s*(include|import|from|use|require|load)\s+$", source.text[:offset][-200:]):
+            help_ = "a spec reads no other file: leave it out"
     elif sign == "\\" and (command := _matched(r"\\[A-Za-z]+", source, offset)):
         shown = found = command
         help_ = "sizes are written with the letter x: 3x224x224" if command == "\\times" else _NO_LATEX
@@ -160,10 +192,23 @@ def unexpected_text(source: Source, offset: int) -> SpecError:
     elif sign in "×✕✖⨯⨉":
         tight = before[-1:].isdigit() and after.isdigit()
         sizes = _matched(
-            rf"\d+({sign}\d+)+", source, offset - len(_matched(r"\d*", source, offset, reverse=True))
+            rf"\d+([{sign}x]\d+)+", source, offset - len(_matched(r"\d*", source, offset, reverse=True))
         )
         help_ = f"sizes are written with the letter x: {sizes.replace(sign, 'x') or '3x224x224'}"
         help_ = help_ if tight else f"{help_}; numbers are multiplied with `*`"
+        help_ = _shape_with_signs(source, offset) or help_
+    elif sign in "@:" and (shape := _shape_with_signs(source, offset)):
+        help_ = shape
+    elif sign == "@" and (kernel := re.match(r"@\s*(\d+(?:x\d+)?)", source.text[offset : offset + 40])):
+        help_ = f"a kernel is written `k={kernel[1]}`"
+    elif (
+        sign in "·⋅"
+        and (digits := re.match(r".(\d+)", source.text[offset : offset + 40]))
+        and before[-1:].isdigit()
+    ):
+        help_ = (
+            f"a fraction has a point: `{_matched(r'[0-9]+', source, offset, reverse=True)[::-1]}.{digits[1]}`"
+        )
     elif sign == "[" and re.search(r"(^|[\n;])\s*input\s*[:=]?\s*$", source.text[:offset][-200:]):
         help_ = _input_in_brackets(source.text[offset:].partition("\n")[0])
     elif sign == "?" and (behind := re.match(r"\?x(\d+(?:x\d+)+)\b", source.text[offset : offset + 60])):
@@ -196,6 +241,14 @@ def unexpected_text(source: Source, offset: int) -> SpecError:
     if combining(sign):  # by itself it would be drawn over the quote in front of it
         title = f"U+{ord(sign):04X} ({name(sign, 'a mark').lower()}) has no meaning here"
     return error(source, title, Label(Span(offset, offset + len(found))), help_=(help_,) if help_ else ())
+
+
+def _shape_with_signs(source: Source, offset: int) -> str:
+    """How to write the shape of an `input` or `expect` whose sizes are joined by other signs than an x."""
+    start = source.text.rfind("\n", 0, offset) + 1
+    line = source.text[start:].partition("\n")[0]
+    found = re.match(r"\s*(input|expect)\s+(\d+(?:\s*[x×✕✖⨯⨉@:,]\s*\d+){1,3})\s*(#.*)?$", line)
+    return f"write `{found[1]} {'x'.join(re.findall(r'[0-9]+', found[2]))}`" if found else ""
 
 
 def _left_out(source: Source, offset: int) -> str:
@@ -284,22 +337,47 @@ def _unexpected_word(source: Source, offset: int) -> SpecError:
         help_ = f"write `{whole}`" if re.fullmatch(r"[0-9]+(x[0-9]+)+", whole) and len(whole) <= 40 else ""
     elif re.fullmatch(r"[0-9]+x[0-9A-Za-z_]+", found):
         title, label = f"`{shown}` is not a size", "a size in this form is made of plain numbers"
-        help_ = f"write it as a tuple: `({', '.join(found.split('x'))})`"
+        pieces = [piece for piece in found.split("x") if piece]
+        named = [piece for piece in pieces if not piece.isdigit()]
+        if all(re.search(rf"\b(param|let)\s+{piece}\b", source.text) for piece in named):
+            help_ = (
+                f"write it as a tuple: `({', '.join(pieces)})`" if named else f"write `{'x'.join(pieces)}`"
+            )
+        else:
+            help_ = _UNKNOWN_SIZE
     elif found.strip(".") == "":
         title, label = f"`{shown}` is not a number", "a number has digits"
+        help_ = _SIGNS["…"] if len(found) == 3 else ""
     elif found.strip("0123456789.") == "":
         title, label = f"`{shown}` is not a number", "a number has one point at most"
         if re.fullmatch(r"\d+\.\.\.?\d+", found):
             help_ = "there are no ranges: in `repeat 3 as i { … }`, `i` counts from 0"
     elif re.fullmatch(r"[0-9]+(_[0-9]+)+", found):
         title, label = f"`{shown}` is not a number", "digits are not grouped"
-        help_ = f"write `{found.replace('_', '')}`"
+        is_shape = re.search(r"\b(input|expect)\s+$", source.text[:start][-40:])
+        help_ = f"write `{found.replace('_', 'x' if is_shape else '')}`"
     elif re.fullmatch(r"[A-Za-z_]\w*(\.\w+)+", found):
         return _dotted(source, span, found)
+    elif re.fullmatch(r"[A-Za-z_]\w*\.+", found):
+        title, label = f"`{shown}` is not a name", "a name has no dots"
+        help_ = f"write `{found.rstrip('.')}`"
     else:
         title, label = f"`{shown}` is neither a number nor a name", "a name starts with a letter"
-        help_ = f"write `{found[:-2]}*in`" if re.fullmatch(r"\d+in", found) else ""
+        help_ = f"write `{found[:-2]}*in`" if re.fullmatch(r"\d+in", found) else _apart(source, span, found)
     return error(source, title, Label(span, label), help_=(help_,) if help_ else ())
+
+
+def _apart(source: Source, span: Span, found: str) -> str:
+    """What is meant by `conv 64bn` and `k=3s=2`, without the space between."""
+    from specgen.layers import registry
+    from specgen.options import all_flags
+
+    parts = re.fullmatch(r"(\d+)([A-Za-z]\w*)", found)
+    before, behind = source.text[: span.start].rpartition("\n")[2], source.text[span.end : span.end + 1]
+    if parts is None or not re.search(r"[\w=]\s*$", before):
+        return ""
+    known = behind == "=" if parts[2] in "kspdg" else parts[2] in all_flags() or registry.find(parts[2])
+    return f"a space is missing: `{parts[1]} {parts[2]}`" if known else ""
 
 
 def _look_alike(found: str) -> str:
@@ -335,7 +413,7 @@ def _dotted(source: Source, span: Span, found: str) -> SpecError:
         inner = re.match(r"\(\s*(?:[A-Za-z_]+\.)*([A-Z]\w*\(.*)\)\s*$", rest)
         line = line_for(last + rest) or (line_for(inner[1]) if inner else "")
         help_ = f"write `{line}`" if line else "a layer has a line of its own: `conv 64 k=3`"
-        if last.casefold() in CONTAINERS or ours(last, ("add", "mul", "cat")):
+        if last.casefold() in CONTAINERS or (not line and ours(last, ("add", "mul", "cat"))):
             help_ = layer_called(last + rest, source.text)
     elif meant := registry.find(last.casefold()) or registry.find(ours(last, registry.words())):
         help_ = f"here that is called `{meant.word}`"

@@ -104,6 +104,10 @@ class Here:
         """The text from here to the line's end."""
         return self.source.text[self.found.start_pos :].partition("\n")[0]
 
+    def line_before(self) -> str:
+        """The text of the line in front of this."""
+        return self.source.text[: self.found.start_pos].rpartition("\n")[2]
+
     def statement_text(self) -> str:
         """The line of the statement at hand, from its beginning."""
         start = (self.statement or self.found).start_pos

@@ -53,6 +53,11 @@ def unexpected_equal(here: Here) -> Mistake | None:
             return Mistake("an option has one value", "this is a second `=`")
         if here.in_statement("PARAM", "LET") and here.statement is not None:
             return Mistake(f"each name has a `{here.statement.value}` of its own", "this is a second `=`")
+    if option := re.search(r"(?:^|\s)(--?\w[\w-]*|[A-Za-z]\w*(?:-[A-Za-z]\w*)+)$", here.line_before()):
+        value = re.match(r"=\s*([\w.]+|\([^()\n]*\))", here.rest())
+        if here.in_statement("NAME") and value:
+            help_ = f"write `{option[1].strip('-').replace('-', '_')}={value[1]}`"
+            return Mistake("an option's name has no dashes", "", help_, last.span)
     if "COMPARE" in here.accepts:
         label = "an option's name stands in front of it"
         return Mistake("`=` gives an option its value; equality is `==`", label)
@@ -76,6 +81,16 @@ def _no_option(here: Here, last: Token) -> Mistake:
     if word == "default":
         return Mistake("`default` names a layer first", "this is an option", help_, last.span)
     at = together(last, here.found)
+    sizes = re.findall(r"(\w+)\s*=\s*(\d+)(?!\w)", f"{last.value}={rest}")
+    if len(sizes) > 1:
+        sizes.sort(key=lambda one: not one[0].casefold().startswith(("c", "in_c", "in_p", "depth", "planes")))
+        help_ = f"write `{word} {'x'.join(number for _, number in sizes)}`"
+    elif (
+        sizes
+        and rest.isdigit()
+        and re.fullmatch(r"(im(age|g)?_?)?(size|sz|resolution|res)", last.value.casefold())
+    ):
+        help_ = f"channels come first: `{word} 3x{rest}x{rest}`"
     return Mistake(f"`{word}` takes a shape and nothing more", "leave this out", help_, at)
 
 
@@ -100,7 +115,17 @@ def _assignment(here: Here, last: Token) -> Mistake:
     if registry.find(last.value) is not None:
         return Mistake("a layer takes its size without `=`", "leave it out", f"write `{last.value} {shown}`")
     title, following = f"`{last.value} = …` is not a statement", here.next
-    if following is not None and following.type in ("NUMBER", "SIZES", "LPAREN", "IN", "MINUS"):
+    from specgen.vocabulary import ours
+
+    shape = re.fullmatch(r"\(?\s*(\d+(?:\s*[x,]\s*\d+){0,3})\s*\)?", rest)
+    if shape and ours(last.value, ("input",)):
+        return Mistake(
+            title, "there is no assignment", f"write `input {'x'.join(re.findall(r'[0-9]+', rest))}`"
+        )
+    known = re.search(rf"\b(param|let)\s+{last.value}\b", here.source.text[: last.start_pos])
+    if known and not _layer_behind(here) and len(rest) < 40 and not set("{}#;") & set(rest):
+        help_ = f"a value does not change: another one is `let {last.value}2 = {rest}`"
+    elif following is not None and following.type in ("NUMBER", "SIZES", "LPAREN", "IN", "MINUS"):
         help_ = f"a value is named by `let {last.value} = {shown}`"
     else:
         help_ = f"a layer's name has a colon: `{last.value}: {_layer_behind(here) or 'conv 64'}`"

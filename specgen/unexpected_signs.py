@@ -41,6 +41,14 @@ def unexpected_end(here: Here) -> Mistake | None:
     if here.last is not None and here.last is here.statement and here.last.type in NEEDS:
         return Mistake(f"unexpected {name}", NEEDS[here.last.type])
     if here.behind("INIT", "NAME"):
+        from specgen.initialisation import FUNCTIONS
+
+        word = here.before[-1].value
+        if word.removesuffix("_") in FUNCTIONS:
+            help_ = f"write `init conv {word}`"
+            return Mistake(
+                "`init` says first which layers it is for", "this is how", help_, here.before[-1].span
+            )
         return Mistake(f"unexpected {name}", "a function of `torch.nn.init` is needed here")
     return None
 
@@ -53,7 +61,11 @@ def unexpected_colon(here: Here) -> Mistake:
         if last.type in (*PARALLEL, "RESIDUAL"):
             help_ = f"leave out the `:`, or choose another name: `{word}1: …`"
         else:
-            help_ = f"write it without the `:`: `{example}`"
+            rest = here.rest()[1:].partition("#")[0].strip()
+            written = (
+                f"{word} {rest}" if rest and len(rest) < 40 and last.type in ("INPUT", "EXPECT") else example
+            )
+            help_ = f"write it without the `:`: `{written}`"
         return Mistake(f"`{word}` is a keyword", "so it cannot be a label", help_, last.span)
     if here.in_statement("NAME", "CALLED") and here.statement is not None:
         construct = ELSEWHERE.get(here.statement.value.casefold())
@@ -73,6 +85,10 @@ def unexpected_colon(here: Here) -> Mistake:
     if here.in_statement("NAME") and len(here.before) > 1 and here.behind("NAME"):
         return _colon_behind_name(here)
     if here.statement is not None and here.statement.type in EXAMPLES:
+        sizes = re.match(r"(\w+)\s+(\d+(?:\s*:\s*\d+)+)\s*(#.*)?$", here.statement_text())
+        if sizes and here.in_statement("INPUT", "EXPECT"):
+            shape = "x".join(re.findall(r"[0-9]+", sizes[2]))
+            return Mistake("sizes are joined by the letter x", "no `:` here", f"write `{sizes[1]} {shape}`")
         return Mistake(f"`{here.statement.value}` takes no `:`", "leave it out")
     return Mistake("unexpected `:`", "a label is one name at the start of a statement")
 
@@ -131,6 +147,9 @@ def unexpected_comma(here: Here) -> Mistake | None:
         return Mistake(f"each name has a `{word}` of its own", "start a new line or write `;`")
     if here.in_statement("REPEAT"):
         return Mistake("unexpected `,`", "a `repeat` counts with one name")
+    if here.in_statement("DEFAULT") and here.next is not None and here.next.type == "NAME":
+        label = "start a new line or write `;`"
+        return Mistake("each layer has a `default` of its own", label, "for example: `default conv nobias`")
     from specgen.calls import line_for
 
     help_ = _instead_of_comma(here)
@@ -138,7 +157,7 @@ def unexpected_comma(here: Here) -> Mistake | None:
     if not help_ and values and (written := line_for(f"{values[1]}({values[2]})")):
         help_ = f"write `{written}`"
     return Mistake(
-        "arguments are separated by spaces, not by commas", "leave it out" if not help_ else "", help_
+        "arguments are separated by spaces, not by commas", "write a space" if not help_ else "", help_
     )
 
 
@@ -240,9 +259,11 @@ def unexpected_parenthesis(here: Here) -> Mistake | None:
         return Mistake("`network` takes a name and nothing more", "", help_)
     if found.type == "CALLED" and here.in_statement("VARIANT", "INIT", "DEFAULT"):
         assert statement is not None
-        return Mistake(
-            f"`{statement.value}` takes its arguments without parentheses", "a space is needed behind this"
-        )
+        call = re.match(r"(\w+)(\s+\w+)?\s+(\w+)\(([^()]*)\)", here.statement_text())
+        arguments = " ".join(call[4].replace(",", " ").split()) if call else ""
+        help_ = f"write `{call[1]}{call[2] or ''} {call[3]} {arguments}`" if call and "=" in arguments else ""
+        title = f"`{statement.value}` takes its arguments without parentheses"
+        return Mistake(title, "a space is needed behind this" if not help_ else "", help_)
     if statement is None:
         return no_start(here)
     from specgen.expressions import FUNCTIONS
@@ -258,7 +279,10 @@ def unexpected_arithmetic(here: Here) -> Mistake | None:
     """Numbers and signs of arithmetic where no expression can go on."""
     found, last = here.found, here.last
     if here.in_statement("INPUT", "EXPECT") and here.statement in here.before[-2:-1] and here.behind("NAME"):
-        help_ = f"write `{here.before[-2].value} {found.value}`" if found.type == "SIZES" else ""
+        counts = {"rgb": 3, "bgr": 3, "colour": 3, "color": 3, "gray": 1, "grey": 1, "grayscale": 1}
+        count = counts.get(here.before[-1].value.casefold())
+        sizes = found.value if count is None else f"{count}x{found.value}"
+        help_ = f"write `{here.before[-2].value} {sizes}`" if found.type == "SIZES" else ""
         return Mistake(
             f"`{here.before[-2].value}` takes a shape and nothing more",
             "leave this out",
@@ -281,10 +305,19 @@ def unexpected_arithmetic(here: Here) -> Mistake | None:
     ):
         help_ = FOLLOW
         return Mistake(f"`{found.value * 2}` has no meaning here", "", help_, together(last, found))
+    if (
+        found.value in ("*", "/", "//", "%", "-")
+        and last is here.statement
+        and here.next is not None
+        and here.next.value.startswith("=")
+        and here.next.start_pos == found.end_pos
+    ):
+        title = f"`{last.value} {found.value}=` is not a statement" if last is not None else ""
+        return Mistake(title, "a name keeps its value", "", together(found, here.next))
     if found.type == "COMPARE" and "COMPARE" in _since_operator(here.before):
         return Mistake("comparisons cannot be chained", "this is the second", "join two of them with `and`")
     if found.value == ">" and last is not None and last.type == "MINUS" and last.end_pos == found.start_pos:
-        return Mistake("`->` has no meaning here", "", FOLLOW)
+        return Mistake("`->` has no meaning here", "", FOLLOW, together(last, found))
     if found.value == "*" and last is not None and last.value == "*" and last.end_pos == found.start_pos:
         return Mistake("there is no power", "", "multiply", together(last, found))
     if found.value == "*" and last is not None and last.value == "/" and last.end_pos == found.start_pos:

@@ -90,7 +90,7 @@ SAID = [
         "write `==`",
         "for example: `if s != 1 { conv 64 } else { conv 32 }`",
     ),
-    ("conv 8 k=(3, 5), s=1", "arguments are separated by spaces, not by commas", "leave it out", ""),
+    ("conv 8 k=(3, 5), s=1", "arguments are separated by spaces, not by commas", "write a space", ""),
     ("conv (8, , 3)", "unexpected `,`", "a value is needed here", ""),
     ("conv 8 k=(3 5)", "unexpected `5`", "`,` or `)` is needed here", ""),
     ("conv 8 k=(,3)", "unexpected `,`", "a value is needed here", ""),
@@ -286,7 +286,7 @@ SAID = [
     ),
     ("x -> y", "`->` has no meaning here", "", "layers follow each other line by line, or with `;`"),
     (": conv 8", "unexpected `:`", "a label is one name at the start of a statement", ""),
-    ("a: { conv 8, foo 3 }", "arguments are separated by spaces, not by commas", "leave it out", ""),
+    ("a: { conv 8, foo 3 }", "arguments are separated by spaces, not by commas", "write a space", ""),
     (
         "3 { relu }",
         "unexpected `3`",
@@ -397,7 +397,7 @@ SAID = [
         "",
         "statements are separated by `;`",
     ),
-    ("a: { conv 8, stride=2 }", "arguments are separated by spaces, not by commas", "leave it out", ""),
+    ("a: { conv 8, stride=2 }", "arguments are separated by spaces, not by commas", "write a space", ""),
     (
         "cat { conv 8, relu }",
         "arguments are separated by spaces, not by commas",
@@ -410,8 +410,8 @@ SAID = [
         "",
         "branches are separated by `|`, and statements by `;`",
     ),
-    ("conv 8, relu", "arguments are separated by spaces, not by commas", "leave it out", ""),
-    ("conv 8 k=3, s=1", "arguments are separated by spaces, not by commas", "leave it out", ""),
+    ("conv 8, relu", "arguments are separated by spaces, not by commas", "write a space", ""),
+    ("conv 8 k=3, s=1", "arguments are separated by spaces, not by commas", "write a space", ""),
     ("conv 8 k=1, 2", "a tuple is written in parentheses", "", "write `k=(1, 2)`"),
     (
         "param a = 3, b = 4",

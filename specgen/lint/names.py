@@ -19,6 +19,8 @@ class Declared:
     what: str
     name: syntax.Name
     used: bool = False
+    #: Whether a name around it was the same until here.
+    hides: bool = False
 
 
 @dataclass
@@ -41,11 +43,11 @@ def unused_name(checked: Checked) -> Iterator[Diagnostic]:
     for one in _names(checked.spec).declared:
         if not one.used and not one.name.text.startswith("_") and one.what != "label":
             what = "a `let`" if one.what == "let" else f"{'an' if one.what == 'argument' else 'a'} {one.what}"
-            yield checked.warn(
-                "unused-name",
-                f"{one.what.replace('let', '`let`')} `{one.name.text}` is never used",
-                Label(one.name.span, f"nothing mentions {what} of this name"),
-            )
+            label = f"nothing mentions {what} of this name"
+            if one.hides:
+                label = f"it ends at the `}}`, and nothing before that mentions it: `{one.name.text}` stays"
+            title = f"{one.what.replace('let', '`let`')} `{one.name.text}` is never used"
+            yield checked.warn("unused-name", title, Label(one.name.span, label))
 
 
 def differ_by_case(checked: Checked) -> Iterator[Diagnostic]:
@@ -71,7 +73,7 @@ def _names(spec: syntax.Spec) -> _Names:
 
 
 def _declare(found: _Names, what: str, name: syntax.Name, *scopes: Mapping[str, Declared]) -> Declared:
-    declared = Declared(what, name)
+    declared = Declared(what, name, hides=what == "let" and any(name.text in scope for scope in scopes[:1]))
     found.declared.append(declared)
     spellings = found.spellings.setdefault(name.text.casefold(), {})
     spellings[name.text] = None
