@@ -137,6 +137,8 @@ def make(
                     help_ = "" if meant is None else f"write `{name}={describe(meant)}`"
                 if not written.endswith(")"):
                     help_ = help_ or no_hexadecimal(one.value)
+                if halved := re.search(r"\d\s+/(\d+)$", written):
+                    help_ = f"for a stride of {halved[1]}, write `s={halved[1]}`"
                 if re.fullmatch(r"-\s*\d+", written) and name in kind.positional[:1] and not trim:
                     help_ = f"a size has no sign: `{word.text} {-one.value}`"
                 label = f"this is {describe(one.value)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 
-from specgen import options, shipped
+from specgen import options
 from specgen.diagnostics import listed, nearest
 from specgen.expressions import SAID, describe
 from specgen.layers import registry
@@ -62,7 +62,7 @@ def for_unknown(word: str, what: str, known: Sequence[str]) -> list[str]:
             return [INSTEAD[word.casefold()]]
         if word.casefold().replace("_", "") in SEVERAL:
             return ["it is several layers: define it with `block`, as the shipped specs do (`specgen list`)"]
-        if word.casefold() in shipped.names():
+        if _is_shipped(word.casefold()):
             return [
                 f"it is a network of its own, `specgen emit {word.casefold()}`: no spec is part of another"
             ]
@@ -93,6 +93,12 @@ def for_unknown(word: str, what: str, known: Sequence[str]) -> list[str]:
     if what == "kind of layer":
         return ["known here: `all`, `conv`, `linear`, `norm`, and the word of each layer with weights"]
     return [f"known here: {listed(known)}"] if 0 < len(known) <= 8 else []
+
+
+def _is_shipped(name: str) -> bool:
+    from specgen import shipped
+
+    return name in shipped.names()
 
 
 def _with_number(word: str) -> str:

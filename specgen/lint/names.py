@@ -1,7 +1,8 @@
-"""Warnings about what is written, whatever it comes to: names without a use, conditions without a choice."""
+"""Warnings about what is written, whatever it comes to: names without a use, signs that compute."""
 
 from __future__ import annotations
 
+import re
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -265,4 +266,29 @@ def constant_condition(checked: Checked) -> Iterator[Diagnostic]:
                         "constant-condition",
                         "this condition is always the same",
                         Label(condition.span, "it mentions no param, no argument and no `in`"),
+                    )
+
+
+# --- arithmetic ----------------------------------------------------------------------------------
+
+
+def arithmetic_on_a_line(checked: Checked) -> Iterator[Diagnostic]:
+    """`conv 64 /2` and `k=3*3`: signs of papers, which are arithmetic here."""
+    for body in all_bodies(checked.spec.body):
+        for statement in body.statements:
+            for argument in statement.arguments if isinstance(statement, syntax.Apply) else ():
+                value = argument.value if isinstance(argument, syntax.Option) else argument
+                if not isinstance(value, syntax.Chain) or not isinstance(value.first, syntax.Number):
+                    continue
+                title, help_ = f"`{checked.text(value.span)}` is arithmetic", ""
+                halved = re.fullmatch(r"\d+\s+/(\d+)", checked.text(value.span))
+                if halved and not isinstance(argument, syntax.Option):
+                    help_ = f"for a stride of {halved[1]}, write `s={halved[1]}`"
+                square = re.fullmatch(r"(\d+)\s*\*\s*(\d+)(\s*\*\s*\d+)?", checked.text(value.span))
+                if square and isinstance(argument, syntax.Option):
+                    shape = re.sub(r"\s*\*\s*", "x", square[0])
+                    help_ = f"sizes are joined by the letter x: `{argument.name.text}={shape}`"
+                if help_:
+                    yield checked.warn(
+                        "arithmetic-on-a-line", title, Label(value.span, "this is computed"), help=help_
                     )

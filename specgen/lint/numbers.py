@@ -7,13 +7,15 @@ from collections.abc import Iterator
 
 from specgen.arithmetic import is_number
 from specgen.diagnostics import Diagnostic, Label
+from specgen.layers.activation import LogSoftmax, Softmax
 from specgen.layers.base import Layer
-from specgen.layers.conv import DepthwiseConv
+from specgen.layers.conv import Convolution, DepthwiseConv
 from specgen.layers.pool import WindowPool
 from specgen.layers.reshape import ChannelShuffle, Pad, PixelShuffle, Upsample
 from specgen.lint.flow import Checked
 from specgen.lint.maps import where_used
 from specgen.options import written
+from specgen.shape import spread, times
 
 
 def dropout_rate(checked: Checked) -> Iterator[Diagnostic]:
@@ -105,3 +107,39 @@ def large_factor(checked: Checked) -> Iterator[Diagnostic]:
             where_used(checked, met),
             help=help_,
         )
+
+
+def only_padding(checked: Checked) -> Iterator[Diagnostic]:
+    """A convolution with a padding that its kernel fits into: what the outermost windows see is zeros."""
+    for met in checked.layers:
+        step, layer = met.step, met.step.layer
+        given = step.given.get("padding")
+        if given is None or not isinstance(layer, Convolution) or isinstance(layer.padding, str):
+            continue
+        rank = step.input.rank
+        kernel, dilation = spread(layer.kernel_size, rank), spread(layer.dilation, rank)
+        covers = tuple(int(d * (k - 1) + 1) for k, d in zip(kernel, dilation, strict=True))
+        sides = spread(layer.padding, rank)
+        if layer.padding_mode == "zeros" and any(p >= size for p, size in zip(sides, covers, strict=True)):
+            yield checked.warn(
+                "only-padding",
+                f"this `{step.kind}` has windows of padding alone",
+                Label(given.span, f"what a window covers is {times(covers)}"),
+                where_used(checked, met),
+                help="without `p`, the size stays as it is" if layer.stride == 1 else "",
+            )
+
+
+def softmax_of_one(checked: Checked) -> Iterator[Diagnostic]:
+    """A softmax over a single value."""
+    for step, before, *_ in checked.layers:
+        layer = step.layer
+        if isinstance(layer, (Softmax, LogSoftmax)) and layer.dim is None and step.input.channels == 1:
+            result = 1 if isinstance(layer, Softmax) else 0
+            help_ = f"for a probability, write `sigmoid` on the line of the `{before.kind}`" if before else ""
+            yield checked.warn(
+                "softmax-of-one",
+                f"`{step.kind}` of one value is always {result}",
+                Label(step.word, f"what arrives is {step.input.describe()}"),
+                help=help_ if result else "",
+            )

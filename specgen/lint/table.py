@@ -13,6 +13,7 @@ WARNINGS: dict[str, Callable[[Checked], Iterable[Diagnostic]]] = {
     "activation-before-sum": layers.activation_before_sum,
     "activation-twice": layers.activation_twice,
     "adds-itself": layers.adds_itself,
+    "arithmetic-on-a-line": names.arithmetic_on_a_line,
     "bias-before-norm": layers.bias_before_norm,
     "bn-momentum": numbers.bn_momentum,
     "changes-nothing": numbers.changes_nothing,
@@ -28,9 +29,11 @@ WARNINGS: dict[str, Callable[[Checked], Iterable[Diagnostic]]] = {
     "lines-skipped": maps.lines_skipped,
     "norm-twice": layers.norm_twice,
     "one-value-per-channel": maps.one_value_per_channel,
+    "only-padding": numbers.only_padding,
     "relu-at-the-end": layers.relu_at_the_end,
     "single-branch": branches.single_branch,
     "softmax-inside": layers.softmax_inside,
+    "softmax-of-one": numbers.softmax_of_one,
     "unused-default": names.unused_default,
     "unused-init": layers.unused_init,
     "unused-name": names.unused_name,
@@ -44,6 +47,7 @@ CODES = (*WARNINGS, *ELSEWHERE)
 
 #: Warnings about what is written: they are the same whatever the params and the input.
 ABOUT_TEXT = (
+    "arithmetic-on-a-line",
     "batch-in-input",
     "channels-last",
     "constant-condition",
