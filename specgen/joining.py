@@ -6,6 +6,7 @@ from itertools import chain
 from typing import Any
 
 from specgen import arithmetic, conditions, draft, hints, remedies
+from specgen.arithmetic import Traced
 from specgen.attempts import Remedies
 from specgen.diagnostics import Label
 from specgen.draft import Draft
@@ -36,15 +37,17 @@ class Joining(Placing):
                 title = "`residual` needs a body and a shortcut of one shape"
                 label = f"the shortcut gives {hints.said(shapes[at])}"
                 also = Label(spans[other], f"the body gives {hints.said(shapes[other])}", primary=False)
+            strides = tuple(draft.strides(chain.from_iterable(branches)))
             equal = chain(
-                self._equal(kind, branches[at], shapes, at, other, spans[at]),
-                self._equal(kind, branches[other], shapes, other, at, spans[other]),
+                self._equal(kind, branches[at], shapes, at, other, spans[at], strides),
+                self._equal(kind, branches[other], shapes, other, at, spans[other], strides),
             )
             self.unfit(refusal.code, title, spans[at], label, equal, also=also)
 
     def _equal(
-        self, kind: Any, branch: list[Draft], shapes: list[Shape], at: int, other: int, span: Span
-    ) -> Remedies:
+        self, kind: Any, branch: list[Draft], shapes: list[Shape], at: int, other: int, span: Span,
+        strides: tuple[Traced, ...],
+    ) -> Remedies:  # fmt: skip
         """What makes a branch fit to another one, if all branches can be joined then."""
 
         def fits(shape: Shape) -> bool:
@@ -56,9 +59,9 @@ class Joining(Placing):
 
         channels = shapes[at].channels if kind in ("cat", "split") else shapes[other].channels
         wanted = shapes[other].replace(channels=channels)
-        if not shapes[at].spatial and shapes[other].is_map:
+        if not shapes[at].spatial and shapes[other].spatial:
             return remedies.pointwise(branch, fits, span)
-        return remedies.equalised(branch, fits, wanted, self.source)
+        return remedies.equalised(branch, fits, wanted, self.source, strides)
 
     def is_projected(self, span: Span, arrived: Shape, output: Shape) -> bool:
         """Whether a `residual` is tried with a projection, and it is one for these shapes."""

@@ -10,9 +10,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from specgen import arithmetic, hints, options, remedies, syntax
+from specgen.arithmetic import Symbol
 from specgen.attempts import Change, Remedies, Remedy, Unfit
 from specgen.diagnostics import Label
 from specgen.draft import Draft, DraftLayer
@@ -120,7 +121,7 @@ class Placing(Evaluation):
         layer = self._in_place(layer, given)
         change = self.changed_at(line.span)
         if change is not None and (change.layer, change.asked) == (layer.word, word):
-            layer = layer.with_options(**change.options)
+            layer = layer.with_options(**{name: self._here(value) for name, value in change.options.items()})
         else:
             change = None
         try:
@@ -143,6 +144,11 @@ class Placing(Evaluation):
         self.place(
             DraftLayer(label, layer.word, arrived, output, line.span, layer, implied, "", *place, origin)
         )
+
+    def _here(self, value: Any) -> Any:
+        """A value that is tried, or what the argument that it stands for is in this use of the block."""
+        expression = arithmetic.expression_of(value) if arithmetic.is_number(value) else None
+        return self.arguments.get(expression.name, value) if isinstance(expression, Symbol) else value
 
     def _in_place(self, layer: Layer, given: Mapping[str, Given]) -> Layer:
         """Overwrite where that cannot be observed: directly behind a weighted or a norm layer."""

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from specgen import options, syntax
+from specgen import arithmetic, options, syntax
+from specgen.arithmetic import Symbol, Traced
 from specgen.attempts import Change, Remedy
 from specgen.draft import Draft, DraftLayer, DraftParallel, along
 from specgen.expressions import describe
@@ -56,13 +57,18 @@ def proposal(layer: Layer, change: Mapping[str, Any]) -> str:
     short = {option: letter for letter, option in type(layer).short.items()}
     flags = {meant: flag for flag, meant in options.flags(type(layer)).items()}
     shown = [
-        flags.get((name, value)) or f"{short.get(name, name)}={options.written(value)}"
+        flags.get((name, value)) or f"{short.get(name, name)}={_shown(value)}"
         for name, value in change.items()
         if name not in layer.positional[:1]
     ]
     if layer.positional and layer.positional[0] in change:
         shown = [layer.word, options.written(change[layer.positional[0]]), *shown]
     return " ".join(shown)
+
+
+def _shown(value: Any) -> str:
+    is_named = isinstance(value, Traced) and isinstance(value.expression, Symbol)
+    return arithmetic.show(value.expression) if is_named else options.written(value)
 
 
 def without_a_pooling(placed: Sequence[Sequence[Draft]], layer: Layer, source: Source) -> Iterator[Remedy]:
@@ -104,11 +110,13 @@ def more_channels(arrived: Shape, branches: int, span: Span) -> Iterator[Remedy]
 
 
 def equalised(
-    steps: Iterable[Draft], fits: Callable[[Shape], bool], wanted: Shape, source: Source
-) -> Iterator[Remedy]:
+    steps: Iterable[Draft], fits: Callable[[Shape], bool], wanted: Shape, source: Source,
+    strides: Iterable[Traced] = (),
+) -> Iterator[Remedy]:  # fmt: skip
     """Which option of one of some steps would give a shape that `fits`.
 
-    Channels, stride and padding are tried, from the last step to the first.
+    Channels, stride and padding are tried, from the last step to the first. `strides` are those around that
+    have names: of these, one that is the right number is right for other uses of the block as well.
     """
     straight = _straight([list(steps)])[-_MOST_TRIED:]
     said = Counter((step.span, step.kind) for step in straight)
@@ -117,6 +125,8 @@ def equalised(
         if step.layer.family not in ("conv", "linear", "pool") or said[step.span, step.kind] > 1:
             continue  # a norm has nothing to change, and a line in a repeat would change elsewhere too
         for change in _changes(step, straight[-1].output, wanted):
+            stride = change.get("stride")
+            change = {**change, "stride": named} if (named := _named(stride, strides)) is not None else change
             try:
                 changed = step.layer.with_options(**change)
             except WrongOptions:
@@ -129,6 +139,12 @@ def equalised(
                 yield Remedy(f"with `{shown}` {_place(step, shown, source)} it fits", place)
 
 
+def _named(stride: Any, strides: Iterable[Traced]) -> Traced | None:
+    """The stride of that number which a name stands for, if there is one."""
+    found = (one for one in strides if arithmetic.plain(one) == stride)
+    return next((one for one in found if isinstance(one.expression, Symbol)), None)
+
+
 def _place(step: DraftLayer, proposed: str, source: Source) -> str:
     """Which layer is to be changed: by its line, and by its words where others stand in that line."""
     number = source.position(step.span.start)[0]
@@ -138,23 +154,38 @@ def _place(step: DraftLayer, proposed: str, source: Source) -> str:
     written = source.text[step.span.start : step.span.end].split()
     if proposed.startswith(f"{step.layer.word} "):
         return f"for `{' '.join(written[:2])}` in line {number}"
-    return f"on `{' '.join(written)}` in line {number}"
+    line, start = source.line(number), step.span.start - source.start_of_line(number)
+    whole = rf"(?<!\w){re.escape(' '.join(written))}(?=\s*(?:[;|}}#]|$))"
+    same = [one.start() for one in re.finditer(whole, line)]
+    which = ""
+    if len(same) > 1 and start in same:
+        which = f"the {_ORDINALS[same.index(start)]} " if len(same) <= len(_ORDINALS) else "one "
+    return f"on {which}`{' '.join(written)}` in line {number}"
+
+
+_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 
 
 def pointwise(steps: Iterable[Draft], fits: Callable[[Shape], bool], span: Span) -> Iterator[Remedy]:
-    """1 × 1 convolutions, if with them a branch fits that makes a vector of its map; `span` is its place."""
-    conv = registry.find("conv")
-    assert conv is not None
+    """What keeps the positions, if with it a branch fits that makes a vector of them; `span` is its place.
+
+    That is a 1 × 1 convolution where a map arrives, and `linear` where its channels are last.
+    """
+    conv, linear = registry.find("conv"), registry.find("linear")
+    assert conv is not None and linear is not None
     shape: Shape | None = None
-    replaced = 0
+    replaced, kept = 0, ""
     for step in along(steps):
         layer = step.layer
         shape = shape or step.input
         if layer.word == "flatten":
             continue
         features: Any = getattr(layer, "out_features", None)
-        if layer.family == "linear" and shape.is_map:
-            layer = conv(out_channels=features, kernel_size=1)
+        if layer.word == "fc" and shape.rank:
+            layer = (
+                conv(out_channels=features, kernel_size=1) if shape.is_map else linear(out_features=features)
+            )
+            kept = "conv … k=1" if shape.is_map else "linear"
             replaced += 1
         after = _again((layer,), shape)
         if after is None:
@@ -162,7 +193,7 @@ def pointwise(steps: Iterable[Draft], fits: Callable[[Shape], bool], span: Span)
         shape = after
     each = "the `fc`" if replaced == 1 else "each `fc`"
     if replaced and shape is not None and fits(shape):
-        yield Remedy(f"with `conv … k=1` in place of {each} it fits", Change(span, shape=shape))
+        yield Remedy(f"with `{kept}` in place of {each} it fits", Change(span, shape=shape))
 
 
 def _changes(step: DraftLayer, output: Shape, wanted: Shape) -> Iterator[Mapping[str, Any]]:

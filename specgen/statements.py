@@ -11,7 +11,7 @@ from typing import Any
 
 from specgen import arithmetic, draft, hints, remedies, syntax
 from specgen.arithmetic import Symbol
-from specgen.attempts import Change, Remedy
+from specgen.attempts import Change, Remedies, Remedy
 from specgen.diagnostics import Diagnostic, abridged
 from specgen.draft import Draft, DraftBlock, DraftParallel, DraftSequence
 from specgen.expressions import describe
@@ -312,12 +312,18 @@ class Elaborator(Joining):
                 statement.body.span,
                 f"{arrived} goes in and {output} comes out",
                 [Remedy(projected, Change(statement.span, projection=projected))] if projected else [],
+                self._keeping_positions(body, arrived, statement.body.span) if not output.spatial else [],
                 remedies.equalised(body, lambda shape: shape.sizes == arrived.sizes, arrived, self.source),
             )
         elif output == arrived:
             output = self.joined("add", [output, arrived], spans, [body, []])
         self.shape = output
         self.place(DraftParallel(None, "add", arrived, output, statement.span, [body, shortcut], guard or ""))
+
+    def _keeping_positions(self, body: list[Draft], arrived: Shape, span: Span) -> Remedies:
+        """What a `residual` is told whose body makes a vector of positions."""
+        fitting = remedies.pointwise(body, lambda shape: shape.sizes == arrived.sizes, span)
+        return (remedy._replace(change=None) for remedy in fitting)
 
     def _body_alone(self, statement: syntax.Residual, scope: Scope, guard: str | None) -> None:
         """A `residual when` whose condition does not hold: its body, and no shortcut."""
