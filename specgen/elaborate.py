@@ -21,7 +21,7 @@ from specgen.layers.fields import WrongOptions
 from specgen.limits import Limits
 from specgen.resolve import resolve
 from specgen.shape import LARGEST_TOTAL
-from specgen.source import Source
+from specgen.source import Source, printable
 from specgen.statements import Elaborator, Request
 from specgen.trace import Trace
 
@@ -78,7 +78,7 @@ def _finished(elaborator: Elaborator) -> Elaborated:
     network = Network.inferred(
         name=elaborator.name if variant is None else variant.name.text,
         description=elaborator.spec.description,
-        source=re.split(r"[/\\]", elaborator.source.name)[-1] if elaborator.source.stem else "",
+        source=printable(re.split(r"[/\\]", elaborator.source.name)[-1]) if elaborator.source.stem else "",
         settings=elaborator.settings,
         fixed=tuple(name for name in elaborator.settings if name in fixed),
         init=tuple(sorted(elaborator.init, key=lambda rule: initialisation.breadth(rule.kind))),

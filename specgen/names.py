@@ -52,10 +52,14 @@ def objection(name: str, *, local: bool = False) -> str | None:
     return None
 
 
+#: A file's name may be longer than a name of the language, which leaves room for what stands in front.
+_LONGEST = 190
+
+
 def class_name(text: str) -> str:
     """A class name from a file's or a label's name: `vgg11` → `Vgg11`, `my-net 2` → `MyNet2`."""
     words = "".join(char if char.isascii() and char.isalnum() else " " for char in text).split()
-    name = "".join(word[:1].upper() + word[1:] for word in words)
+    name = "".join(word[:1].upper() + word[1:] for word in words)[:_LONGEST]
     if not name:
         return "Network"
     if name[0].isdigit() or objection(name) or objection(name, local=True):

@@ -9,6 +9,7 @@ import sys
 from bisect import bisect_right
 from dataclasses import dataclass
 from functools import cached_property
+from io import StringIO
 from typing import BinaryIO, NamedTuple
 
 
@@ -152,6 +153,8 @@ def _read_standard_input(limit: int) -> bytes:
     if sys.stdin is None:
         raise ReadError("standard input is closed")
     try:
+        if isinstance(sys.stdin, StringIO):  # put there by a program
+            return sys.stdin.read(limit + 1).encode(errors="surrogatepass")
         return sys.stdin.buffer.read(limit + 1)
     except OSError as error:
         raise ReadError(reason(error)) from None

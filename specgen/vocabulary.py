@@ -52,7 +52,7 @@ _ELSEWHERE = {
     "droppath": "stochasticdepth",
     "flatten": "reshape view flattenlayer squeeze ravel",
     "upsample": "upsampling upsampling1d upsampling2d upsampling3d interpolate resize resize2d unpool "
-    "maxunpool2d resize2dlayer",
+    "maxunpool maxunpool2d resize2dlayer",
     "pixel_shuffle": "depthtospace subpixel",
     "shuffle": "channelshuffle",
     "pad": "padding zeropadding zeropadding2d zeropad zeropad2d constantpad2d reflectionpad2d",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import errno
+import io
 import json
 import os
 import subprocess
@@ -358,3 +360,32 @@ def test_foreign_keys_are_printed_safely_and_in_part() -> None:
     with pytest.raises(specgen.WeightsError) as caught:
         specgen.load("tiny28", weights={**good, **foreign})
     assert str(caught.value).replace("\n", "").isprintable() and len(str(caught.value)) < 300
+
+
+def test_a_folder_that_may_not_be_read_keeps_no_other_from_being_formatted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tmp_path.chmod(0o755)
+    for name in ("a.spec", "z.spec"):
+        (tmp_path / name).write_text("input   3x8x8\nconv 4\n")
+    (tmp_path / "closed").mkdir(mode=0)
+    with as_nobody():
+        status = main(["fmt", "--check", "a.spec", "closed", "z.spec"])
+    said = capsys.readouterr()
+    assert status == 2 and "cannot read" in said.err and "2 would change" in said.out + said.err
+
+
+def test_a_file_of_any_name_comes_back_from_json(tmp_path: Path) -> None:
+    for name in (b"\xff.spec", b"a" * 240 + b".spec", "né\u202e.spec".encode()):
+        path = os.path.join(os.fsencode(tmp_path), name)
+        with open(path, "wb") as file:
+            file.write(b"input 3x8x8; conv 4")
+        network = specgen.compile(os.fsdecode(path))
+        assert specgen.Network.model_validate_json(network.model_dump_json()) == network
+        ast.parse(network.emit())
+
+
+def test_a_program_may_put_a_text_on_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("input 3x8x8; conv 4"))
+    assert specgen.compile("-").params == 112

@@ -49,14 +49,17 @@ def check(
     if specs.count("-") > 1:
         raise click.UsageError("`-` is standard input, which can be read once")
     form = "json" if as_json else form or "text"
-    checked: list[tuple[str, Network | None, Sequence[Diagnostic]]] = []
+    kept: list[tuple[str, Network | None, Sequence[Diagnostic]]] = []
+    worst = OK
     for spec in specs or (or_stdin(None),):
-        checked.append((spec, *_checked(spec, pairs, shape, variant, strict)))
+        network, diagnostics = _checked(spec, pairs, shape, variant, strict)
+        worst = max(worst, OK if network is not None else exit_code(diagnostics))
+        if form in ("json", "sarif"):  # of many specs, nothing else is kept
+            kept.append((spec, network, diagnostics))
         with while_it_is_read():
-            _print_one(form, *checked[-1])
-    with while_it_is_read():
-        _print_all(form, checked)
-    return max(OK if network is not None else exit_code(diagnostics) for _, network, diagnostics in checked)
+            _print_one(form, spec, network, diagnostics)
+    _print_all(form, kept)
+    return worst
 
 
 def _checked(

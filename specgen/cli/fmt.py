@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from specgen.cli.console import OK, WRONG, Stop, cannot, drawn, exit_code, say, while_it_is_read
+from specgen.cli.console import OK, USAGE, WRONG, Stop, cannot, drawn, exit_code, say, while_it_is_read
 from specgen.source import ReadError, Source, decode, printable, read_bytes, reason
 
 
@@ -34,7 +34,8 @@ def fmt(files: Sequence[str], check: bool, diff: bool) -> int:
     if "-" in files and len(files) > 1:
         raise click.UsageError("standard input (-) is formatted alone")
     worst, changed, kept = OK, 0, 0
-    for path in _specs(files or ("-",)):
+    missed: list[OSError] = []
+    for path in _specs(files or ("-",), missed):
         try:
             found, formatted = _formatted(path)
             with while_it_is_read():
@@ -47,13 +48,19 @@ def fmt(files: Sequence[str], check: bool, diff: bool) -> int:
             kept += 1
         else:
             changed += 1
+    for error in missed:
+        say(cannot("read", str(error.filename), reason(error)).message)
+        worst = max(worst, USAGE)
     if files != ("-",) and files:
         _summary(changed, kept, "would change" if check or diff else "formatted")
     return max(worst, WRONG) if check and changed else worst
 
 
-def _specs(paths: Sequence[str]) -> Iterator[str]:
-    """The files that are meant, each once; of a folder, the specs in it, hidden folders left out."""
+def _specs(paths: Sequence[str], missed: list[OSError]) -> Iterator[str]:
+    """The files that are meant, each once; of a folder, the specs in it, hidden folders left out.
+
+    What is said of folders that cannot be read goes into `missed`.
+    """
     seen = set()
     for path in paths:
         if path == "-" or not os.path.isdir(path):
@@ -61,12 +68,12 @@ def _specs(paths: Sequence[str]) -> Iterator[str]:
         else:
             found = sorted(
                 os.path.join(folder, name)
-                for folder, folders, names in os.walk(path, onerror=_unlisted)
+                for folder, folders, names in os.walk(path, onerror=missed.append)
                 if _visible(folders)
                 for name in names
                 if name.endswith(".spec") and os.path.isfile(os.path.join(folder, name))
             )
-            if not found:
+            if not found and not missed:
                 say(f"no spec in {printable(path)}")
         for one in found:
             place = _place(one)
@@ -81,10 +88,6 @@ def _place(path: str) -> str:
         return os.path.realpath(path)
     except (OSError, ValueError):  # there is no such folder, or no such name
         return path
-
-
-def _unlisted(error: OSError) -> None:
-    raise cannot("read", str(error.filename), reason(error))
 
 
 def _visible(folders: list[str]) -> bool:
