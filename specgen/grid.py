@@ -249,7 +249,7 @@ def _network(job: _Job, corner: Mapping[str, Any]) -> Network:
             source, spec, {name: value for name, value in corner.items() if name not in _SPECIAL}
         ),
         input=None if shape is None else compiler.as_shape(shape),
-        variant=compiler.variant_of(source, spec, variant) if variant else None,
+        variant=None if variant is None else compiler.variant_of(source, spec, variant),
         name=class_name(source.stem),
     )
     return elaborate(source, spec, request, DEFAULT_LIMITS).network

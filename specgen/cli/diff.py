@@ -43,7 +43,7 @@ def diff(
     from specgen.comparison import compare
     from specgen.views.difference import Difference
 
-    if new is None and not (new_pairs or new_variant or new_shape):
+    if new is None and not new_pairs and new_variant is None and new_shape is None:
         raise click.UsageError("name a second spec, or say what is different: `--to-set NAME=VALUE`")
     if old == new == "-":
         raise click.UsageError("only one of the specs can come from standard input")
@@ -51,15 +51,15 @@ def diff(
         raise click.UsageError("standard input can be read once; to compare it with itself, save it first")
     if markdown and as_json:
         raise click.UsageError("give either --json or --markdown")
+    new_shape = shape if new_shape is None else new_shape
+    new_variant = variant if new_variant is None else new_variant
     before = network_of(old, pairs, shape, variant, as_json)
     named = {pair.partition("=")[0].strip() for pair in new_pairs}
     kept = [pair for pair in pairs if pair.partition("=")[0].strip() not in named]
-    after = network_of(
-        old if new is None else new, [*kept, *new_pairs], new_shape or shape, new_variant or variant, as_json
-    )
+    after = network_of(old if new is None else new, [*kept, *new_pairs], new_shape, new_variant, as_json)
     titles = (
         _title(old, pairs, variant, shape),
-        _title(new or old, [*kept, *new_pairs], new_variant or variant, new_shape or shape),
+        _title(new or old, [*kept, *new_pairs], new_variant, new_shape),
     )
     found = Difference(compare(before, after), *titles)
     if as_json:

@@ -26,7 +26,7 @@ def schema(
     if spec is not None:
         print_json(network_of(spec, pairs, shape, variant, as_json).model_dump())
         return
-    if pairs or shape or variant:
+    if pairs or shape is not None or variant is not None:
         raise click.UsageError("--set, --input and --variant need a spec")
     from specgen.ir import Network
     from specgen.layers import registry
