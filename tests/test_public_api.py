@@ -482,6 +482,25 @@ def test_a_layer_cannot_have_a_word_that_no_spec_can_say(word: str) -> None:
         register_layer(layer)
 
 
+@pytest.mark.parametrize(
+    ("said", "message"),
+    [
+        ({"positional": ("size",)}, "Odd has no option 'size'"),
+        ({"short": {"k": "kernel"}}, "Odd has no option 'kernel'"),
+        ({"short": None}, "`short` has to be a dict of strings, not None"),
+        ({"positional": 5}, "`positional` has to be a tuple of strings, not 5"),
+        ({"default_act": "nope"}, "`default_act` has to be the word of an activation, not 'nope'"),
+        ({"default_act": "bn"}, "`default_act` has to be the word of an activation, not 'bn'"),
+        ({"trim": "tail"}, "`trim` has to be 'norm', 'act', 'drop' or None, not 'tail'"),
+    ],
+)
+def test_what_a_layer_says_of_itself_is_checked(said: dict[str, object], message: str) -> None:
+    layer = type("Odd", (Layer,), {"call": lambda self, x: Call("Identity"), "word": "odd", **said})
+    with pytest.raises((TypeError, ValueError)) as caught:
+        register_layer(layer)
+    assert str(caught.value) == message
+
+
 def test_weights_that_are_folded_by_hand_are_checked() -> None:
     network = specgen.compile(text="input 3x8x8\nconv 4 bn")
     state = network.build().state_dict()

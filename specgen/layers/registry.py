@@ -31,8 +31,9 @@ _CHANGING = Lock()
 def register_layer(layer: type[L]) -> type[L]:
     """Make a layer known under its words. Use it as a decorator on a subclass of `Layer`.
 
-    Raises `ValueError` if a word is taken by another layer or is not a name, and `TypeError` for what is no
-    subclass, and for a layer without a constructor call or a word.
+    Raises `ValueError` if a word is taken by another layer or cannot be written, and where the class names an
+    option or an activation that there is not; `TypeError` for what is no subclass, and for a layer without a
+    constructor call or a word.
     """
     if not (isinstance(layer, type) and issubclass(layer, Layer)):
         raise wrong("layer", layer, "a subclass of `specgen.Layer`")
@@ -48,6 +49,8 @@ def register_layer(layer: type[L]) -> type[L]:
             raise ValueError(
                 f"{word!r} cannot be written in a spec: use letters, digits and _, and no keyword"
             )
+    if layer.is_foreign:
+        _check_attributes(layer)
     with _CHANGING:
         for word in words:
             known = _BY_WORD.get(word, layer)
@@ -55,6 +58,20 @@ def register_layer(layer: type[L]) -> type[L]:
                 raise ValueError(f"`{word}` already names {known.__name__}")
         _replace({**_BY_WORD, **dict.fromkeys(words, layer)})
     return layer
+
+
+def _check_attributes(layer: type[Layer]) -> None:
+    """Raise where what a class of somebody's own says of itself names nothing that there is."""
+    need("positional", layer.positional, (tuple, list), "a tuple of strings")
+    need("short", layer.short, dict, "a dict of strings")
+    for name in (*layer.positional, *layer.short.values()):
+        if name not in layer.options:
+            raise ValueError(f"{layer.__name__} has no option {name!r}")
+    if layer.trim not in (None, "norm", "act", "drop"):
+        raise ValueError(f"`trim` has to be 'norm', 'act', 'drop' or None, not {layer.trim!r}")
+    act = None if layer.default_act is None else trims().get(layer.default_act)
+    if layer.default_act is not None and (act is None or act.trim != "act"):
+        raise ValueError(f"`default_act` has to be the word of an activation, not {layer.default_act!r}")
 
 
 def _can_be_written(word: str) -> bool:
