@@ -63,6 +63,8 @@ def layer_called(call: str, text: str) -> str:
         return f"write `{line}`"
     if name.casefold() in CONTAINERS:
         return SEQUENTIAL
+    if name in ("for", "while"):
+        return "here that is `repeat 3 as i { conv 64 }`, where `i` counts from 0"
     if join := ours(name, ("add", "mul", "cat")):
         return f"here that is `{join} {{ … | … }}`"
     plain = _PLAIN.match(call[:_LONGEST].partition("#")[0].replace("[", "").replace("]", ""))

@@ -67,6 +67,12 @@ class LineResolver:
             also = Label(self.blocks[word.text], "this is below", primary=False)
             title = f"block `{word.text}` is defined below its use"
             help_ = "define it above its first use"
+            body = "" if self.enough else _in_braces(self.source.text[self.blocks[word.text].end :])
+            if used := next((one for one in self.open_blocks if re.search(rf"\b{one}\b", body)), ""):
+                title, help_ = (
+                    f"blocks `{used}` and `{word.text}` use each other",
+                    "say how often with `repeat`",
+                )
             self.problem("unknown-layer", title, word.span, "it is not known here", help_, also=also)
         elif layer is None and word.text in self.read_blocks:
             also = Label(self.read_blocks[word.text], HOLDS, primary=False)
@@ -413,6 +419,16 @@ class LineResolver:
             name.text, word, layer, known, takes_value=takes_value, guess=not self.enough
         )
         self.problem("unknown-word", f"`{name.text}` means nothing to `{word}`", name.span, "", *help_)
+
+
+def _in_braces(text: str) -> str:
+    """What is written in the first pair of braces."""
+    depth = 0
+    for brace in re.finditer(r"[{}]", text):
+        depth += 1 if brace[0] == "{" else -1
+        if depth == 0:
+            return text[: brace.end()]
+    return text
 
 
 def _parses(line: str) -> bool:

@@ -196,6 +196,7 @@ def unexpected_text(source: Source, offset: int) -> SpecError:
         )
         help_ = f"sizes are written with the letter x: {sizes.replace(sign, 'x') or '3x224x224'}"
         help_ = help_ if tight else f"{help_}; numbers are multiplied with `*`"
+        help_ = _as_often(source, offset) or help_
         help_ = _shape_with_signs(source, offset) or help_
     elif sign in "@:" and (shape := _shape_with_signs(source, offset)):
         help_ = shape
@@ -241,6 +242,15 @@ def unexpected_text(source: Source, offset: int) -> SpecError:
     if combining(sign):  # by itself it would be drawn over the quote in front of it
         title = f"U+{ord(sign):04X} ({name(sign, 'a mark').lower()}) has no meaning here"
     return error(source, title, Label(Span(offset, offset + len(found))), help_=(help_,) if help_ else ())
+
+
+def _as_often(source: Source, offset: int) -> str:
+    """What is meant by `conv 64 × 2`."""
+    line = source.text[:offset].rpartition("\n")[2].rpartition(";")[2].strip()
+    times = re.match(r".\s*(\d+)", source.text[offset : offset + 9])
+    if times is None or not re.fullmatch(r"[A-Za-z]\w*( [\w=.]+)*", line) or line.split()[0] in _STARTS:
+        return ""
+    return f"to have the layer {times[1]} times, write `repeat {times[1]} {{ {line} }}`"
 
 
 def _shape_with_signs(source: Source, offset: int) -> str:

@@ -123,6 +123,10 @@ def _assignment(here: Here, last: Token) -> Mistake:
             title, "there is no assignment", f"write `input {'x'.join(re.findall(r'[0-9]+', rest))}`"
         )
     known = re.search(rf"\b(param|let)\s+{last.value}\b", here.source.text[: last.start_pos])
+    if last.value.casefold() in ("skip", "shortcut", "identity", "residual", "res"):
+        return Mistake(
+            title, "there is no assignment", f"what is added again is written `{EXAMPLES['RESIDUAL']}`"
+        )
     if known and not _layer_behind(here) and len(rest) < 40 and not set("{}#;") & set(rest):
         help_ = f"a value does not change: another one is `let {last.value}2 = {rest}`"
     elif following is not None and following.type in ("NUMBER", "SIZES", "LPAREN", "IN", "MINUS"):

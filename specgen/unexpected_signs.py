@@ -21,6 +21,8 @@ from specgen.unexpected import (
 )
 from specgen.unexpected_words import else_body, no_start
 
+_ON_A_LINE = "what belongs to a layer stands on its line, with spaces: `conv 64 bn relu`"
+
 
 def unexpected_end(here: Here) -> Mistake | None:
     """A statement that ends too early."""
@@ -191,7 +193,11 @@ def unexpected_bar(here: Here) -> Mistake:
             help_ = "what arrives is added to the body; to add two, write `add { conv 64 | conv 64 k=1 }`"
             return Mistake("`residual` has one body", "this would start a second one", help_)
     title = "`|` separates the branches of `add`, `mul`, `cat` and `split`"
-    return Mistake(title, "it has no meaning here", f"for example: `{EXAMPLES['CAT']}`")
+    from specgen.options import all_flags
+
+    is_flag = here.in_statement("NAME") and here.next is not None and here.next.value in all_flags()
+    help_ = _ON_A_LINE if is_flag else f"for example: `{EXAMPLES['CAT']}`"
+    return Mistake(title, "it has no meaning here", help_)
 
 
 def unexpected_brace(here: Here) -> Mistake | None:
@@ -315,7 +321,10 @@ def unexpected_arithmetic(here: Here) -> Mistake | None:
         title = f"`{last.value} {found.value}=` is not a statement" if last is not None else ""
         return Mistake(title, "a name keeps its value", "", together(found, here.next))
     if found.type == "COMPARE" and "COMPARE" in _since_operator(here.before):
-        return Mistake("comparisons cannot be chained", "this is the second", "join two of them with `and`")
+        help_ = _ON_A_LINE if here.in_statement("NAME") else "join two of them with `and`"
+        return Mistake("comparisons cannot be chained", "this is the second", help_)
+    if found.value == "//" and last is here.statement:
+        return Mistake("`//` divides", "a number is needed in front of it", "a comment starts with `#`")
     if found.value == ">" and last is not None and last.type == "MINUS" and last.end_pos == found.start_pos:
         return Mistake("`->` has no meaning here", "", FOLLOW, together(last, found))
     if found.value == "*" and last is not None and last.value == "*" and last.end_pos == found.start_pos:
