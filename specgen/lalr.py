@@ -17,6 +17,9 @@ from specgen.source import Span
 #: The type of the token that ends every text.
 END = "$END"
 
+#: The group that matches what is no token.
+_NOTHING = "_nothing"
+
 
 class Token(NamedTuple):
     """A word, number or sign of a text, and where it stands."""
@@ -84,7 +87,8 @@ class Tables:
 
     @cached_property
     def _matcher(self) -> re.Pattern[str]:
-        return re.compile(self.pattern)
+        # Where nothing matches, any character does: the next one would be looked for in all that follows.
+        return re.compile(rf"{self.pattern}|(?P<{_NOTHING}>[\s\S])")
 
     @cached_property
     def _goes_on(self) -> dict[tuple[int, str, str], int]:
@@ -97,9 +101,9 @@ class Tables:
         offset = 0
         for found in self._matcher.finditer(text):
             start, end = found.span()
-            if start != offset:
-                break
             kind = found.lastgroup or ""
+            if kind == _NOTHING:
+                break
             if kind not in ignored:
                 value = found[0]
                 yield Token(keywords.get(value, kind), value, Span(start, end))

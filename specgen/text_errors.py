@@ -42,7 +42,7 @@ _DASHES = "‐‑‒–—−"
 _ELSEWHERE = (
     (r"\s*</?[A-Za-z!?]", "XML, not a spec", "a spec lists layers, one on a line: `conv 64 k=3`"),
     (
-        r'\s*[{\[\s]*"\w+"\s*:\s*(["\[{\d-]|true|false|null|$)',
+        r'[{\[\s]*"\w+"\s*:\s*(["\[{\d-]|true|false|null|$)',
         "JSON, not a spec",
         "a spec lists layers, one on a line: `conv 64 k=3`",
     ),
@@ -82,7 +82,7 @@ _ELSEWHERE = (
         "a spec lists layers, one on a line: `conv 64 k=3`",
     ),
     (
-        r"\s*\[\s*\[?\s*-1\s*,",
+        r"\s*\[\s*(?:\[\s*)?-1\s*,",
         "YAML, not a spec",
         "a spec lists layers, one on a line: `conv 64 k=3`",
     ),
@@ -349,7 +349,7 @@ def _unexpected_word(source: Source, offset: int) -> SpecError:
         title, label = f"`{shown}` is not a size", "a size in this form is made of plain numbers"
         pieces = [piece for piece in found.split("x") if piece]
         named = [piece for piece in pieces if not piece.isdigit()]
-        if all(re.search(rf"\b(param|let)\s+{piece}\b", source.text) for piece in named):
+        if len(found) <= 40 and all(re.search(rf"\b(param|let)\s+{piece}\b", source.text) for piece in named):
             help_ = (
                 f"write it as a tuple: `({', '.join(pieces)})`" if named else f"write `{'x'.join(pieces)}`"
             )

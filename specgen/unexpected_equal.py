@@ -81,7 +81,7 @@ def _no_option(here: Here, last: Token) -> Mistake:
     if word == "default":
         return Mistake("`default` names a layer first", "this is an option", help_, last.span)
     at = together(last, here.found)
-    sizes = re.findall(r"(\w+)\s*=\s*(\d+)(?!\w)", f"{last.value}={rest}")
+    sizes = re.findall(r"(\w+)\s*=\s*(\d+)(?!\w)", f"{last.value}={rest}" if len(rest) < 80 else "")
     if len(sizes) > 1:
         sizes.sort(key=lambda one: not one[0].casefold().startswith(("c", "in_c", "in_p", "depth", "planes")))
         help_ = f"write `{word} {'x'.join(number for _, number in sizes)}`"

@@ -275,4 +275,10 @@ BAITS: dict[str, Bait] = {
     ),
     "quotes": Bait(lambda n: INPUT + '"' * n, 250_000, "syntax"),
     "one long word": Bait(lambda n: INPUT + "conv " + "1x" * n, 120_000, "syntax"),
+    "digits and a letter": Bait(lambda n: INPUT + "conv " + "6" * n + "b", 250_000, "syntax"),
+    "spaces and a sign": Bait(lambda n: INPUT + " " * n + "?", 250_000, "syntax"),
+    "brackets": Bait(lambda n: INPUT + "[ " * n, 120_000, "syntax"),
+    "signs of times": Bait(lambda n: INPUT + "conv 64 " + "× 2 " * n, 45_000, "syntax"),
+    "comments that silence": Bait(lambda n: INPUT + "relu " + "# ok: " * n, 40_000),
+    "almost a comment that silences": Bait(lambda n: INPUT + "relu # ok" + " " * n, 250_000),
 }

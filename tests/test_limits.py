@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -309,3 +311,18 @@ def test_a_depth_that_pythons_stack_does_not_hold_is_told() -> None:
         with pytest.raises(specgen.SpecError, match="recursion limit is too low") as raised:
             call(text, limits=specgen.Limits(depth=depth))
         assert raised.value.diagnostics[0].code == "too-deep"
+
+
+@pytest.mark.parametrize("name", [name for name, bait in BAITS.items() if bait.most >= 40_000])
+def test_long_words_and_lines_are_answered_without_going_over_them_again_and_again(name: str) -> None:
+    """A pattern that does takes minutes; a minute of processor time is a hundred times what these need."""
+    child = os.fork()
+    if child == 0:
+        resource.setrlimit(resource.RLIMIT_CPU, (60, 60))
+        code = ""
+        try:
+            str(compiler.check(text=BAITS[name].spec(BAITS[name].most))[0].accepts)
+        except specgen.SpecError as error:
+            code = error.diagnostics[0].code
+        os._exit(0 if code == BAITS[name].code else 1)
+    assert os.waitpid(child, 0)[1] == 0

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from specgen.diagnostics import Diagnostic, Label, nearest
+from specgen.diagnostics import MOST, Diagnostic, Label, nearest
 from specgen.lint.flow import Checked, also
 from specgen.source import Source, Span
 
@@ -14,7 +14,7 @@ from specgen.source import Source, Span
 _OK = re.compile(r"#[^\S\n]*ok:[^\S\n]*(?P<codes>[\w-]+(?:[^\S\n]*,[^\S\n]*[\w-]+)*)?")
 _CODE = re.compile(r"[\w-]+")
 #: What is written for such a comment, if it is not quite one.
-_LIKE = re.compile(r"#[^\S\n]*(?i:ok|okay|noqa|ignore)\b[^\S\n]*:?[^\S\n]*(?P<code>[a-z]+(?:-[a-z]+)+)")
+_LIKE = re.compile(r"#[^\S\n]*(?i:ok|okay|noqa|ignore)\b[^\S\n]*(?::[^\S\n]*)?(?P<code>[a-z]+(?:-[a-z]+)+)")
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,9 @@ def unused(
     """
     varies = checked.varies or not checked.own_input
     here = {(_line(warning), warning.code) for warning in warnings}
-    for one in oks(checked.source):
+    for number, one in enumerate(oks(checked.source)):
         if one.code not in codes:
-            near = nearest(one.code, codes)
+            near = nearest(one.code, codes) if number < 5 * MOST else []  # of very many, these are not told
             title = f"there is no warning `{one.code}`" if one.code else "`# ok:` names no warning"
             help_ = f"did you mean `{near[0]}`?" if near else "`specgen explain` lists them"
             yield checked.warn("unused-ok", title, Label(one.span, "this silences nothing"), help=help_)
