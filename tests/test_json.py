@@ -451,8 +451,11 @@ def test_a_key_twice_is_refused() -> None:
     ):
         assert twice != text
         for form in (twice, twice.encode()):
-            with pytest.raises(specgen.NetworkError, match=r"the JSON says `(name|channels)` twice"):
+            with pytest.raises(
+                specgen.NetworkError, match=r"the JSON says `(name|channels)` twice"
+            ) as caught:
                 specgen.Network.model_validate_json(form)
+            assert caught.value.diagnostics[0].code == "not-a-network"
 
 
 @pytest.mark.parametrize("written", ["min()", "max(4)", "ceil()", "floor(1, 2)", "make_divisible(c)"])
@@ -475,3 +478,12 @@ def test_uses_of_a_block_with_other_arguments_are_other_classes() -> None:
     tree["root"]["steps"][0]["arguments"]["extra"] = 1
     source = specgen.Network.model_validate_json(json.dumps(tree)).emit()
     assert "class B(" in source and "class B2(" in source
+
+
+def test_a_shape_that_is_none_is_told_what_it_has() -> None:
+    tree = specgen.compile(text="input 3x8x8; conv 4").model_dump()
+    tree["root"]["input"] = [3, 8, 8]
+    with pytest.raises(
+        specgen.NetworkError, match=r"`root\.input`: a shape has channels, spatial and channels_last"
+    ):
+        specgen.Network.model_validate_json(json.dumps(tree))

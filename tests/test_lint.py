@@ -164,3 +164,8 @@ def test_compile_warns_of_the_input_alone() -> None:
         specgen.compile(text="input 32x32x3\nM; conv 8 bn\n")
     specgen.compile(text="input 32x32x3  # ok: channels-last\nM; conv 8 bn\n")
     specgen.compile(text="input 3x9x9\nM; conv 8 bn\n")
+
+
+def test_an_init_of_depthwise_convolutions_reaches_those_that_are_written_as_conv() -> None:
+    _, found = compiler.check(text="input 3x8x8; init dwconv normal std=0.1; conv 3 g=3")
+    assert found == []

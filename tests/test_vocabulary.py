@@ -47,6 +47,7 @@ def test_every_word_is_answered_with_one_that_there_is() -> None:
         ("paramater n = 3", "did you mean `param n = 3`?"),
         ("conv 64 act=SwiGLU", "a gate is the product of two branches: `mul { linear 64 | linear 64 silu }`"),
         ("conv output_dim=64 k=3", "the size is written without a name: `conv 64`"),
+        ("conv 64 id=stem", "a layer's name stands in front of it: `stem: conv …`"),
         ("conv 64 label=stem", "a layer's name stands in front of it: `stem: conv …`"),
         ("leaky_relu alpha=0.1", "here that is called `negative_slope`"),
         ("elu alfa=0.1", "did you mean `alpha`?"),
