@@ -62,7 +62,7 @@ def for_unknown(word: str, what: str, known: Sequence[str]) -> list[str]:
             return [INSTEAD[word.casefold()]]
         if word.casefold().replace("_", "") in SEVERAL:
             return ["it is several layers: define it with `block`, as the shipped specs do (`specgen list`)"]
-        if _is_shipped(word.casefold()):
+        if known and _is_shipped(word.casefold()):
             return [
                 f"it is a network of its own, `specgen emit {word.casefold()}`: no spec is part of another"
             ]
