@@ -24,6 +24,15 @@ def parse(source: Source, limits: Limits = DEFAULT_LIMITS) -> syntax.Spec:
     return syntax.Spec(_parse(source, limits, "spec"), _description(source.text))
 
 
+def parses(text: str) -> bool:
+    """Whether a text is written in the language."""
+    try:
+        parse(Source(text))
+    except SpecError:
+        return False
+    return True
+
+
 def parse_expression(source: Source, limits: Limits = DEFAULT_LIMITS) -> syntax.Expr:
     """The syntax tree of one expression: a value given from outside, with `--set` or `--input`."""
     expression: syntax.Expr = _parse(source, limits, "expr")

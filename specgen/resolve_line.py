@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from specgen import options, suggestions, syntax, vocabulary
-from specgen.diagnostics import MOST, Diagnostic, Label, SpecError, listed
+from specgen.diagnostics import MOST, Diagnostic, Label, listed
 from specgen.expressions import FUNCTIONS
 from specgen.layers import registry
 from specgen.layers.base import Layer
@@ -156,7 +156,9 @@ class LineResolver:
         rest = self.source.text[word.span.end : line.span.end].strip()
         written = f"{keyword} {rest}"
         is_shape = keyword not in ("input", "expect") or re.fullmatch(r"[\w\s(),]+", rest)
-        if len(rest) > 40 or not is_shape or not _parses(written):
+        from specgen.parser import parses  # few lines come by here
+
+        if len(rest) > 40 or not is_shape or not parses(written):
             written = vocabulary.STATEMENTS[keyword]
         title = f"there is no layer `{word.text}`"
         meant = vocabulary.ours(word.text, vocabulary.STATEMENTS)
@@ -429,14 +431,3 @@ def _in_braces(text: str) -> str:
         if depth == 0:
             return text[: brace.end()]
     return text
-
-
-def _parses(line: str) -> bool:
-    """Whether a line is one of the language."""
-    from specgen.parser import parse
-
-    try:
-        parse(Source(line))
-    except SpecError:
-        return False
-    return True

@@ -264,7 +264,9 @@ def _why(error: Exception) -> tuple[str, ...]:
 
     PyTorch would advise to run what the file holds; nobody should.
     """
-    if "Unsupported operand 149" in str(error):  # what a pickle of protocol 4 or 5 begins with
+    # The opcode that pickles of protocol 4 and 5 begin with. Which ones it reads is for PyTorch to say; in a
+    # version that says it otherwise, the reason below is told.
+    if "Unsupported operand 149" in str(error):
         return "its pickle protocol is not the one that PyTorch reads", f"{_SAVE}, without `pickle_protocol`"
     if type(error).__name__ == "UnpicklingError":
         return "it holds other objects than tensors, or is damaged", _SAVE

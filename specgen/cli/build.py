@@ -89,8 +89,8 @@ def build(
         torch.manual_seed(seed)
     try:
         with warnings.catch_warnings():
-            # PyTorch's reader warns of a pickle protocol and then reads it, which is fine, or refuses it: our
-            # error says why.
+            # PyTorch warns of any pickle protocol but its own, and asks to be told if it cannot be read. Then
+            # our error says why; where it is read, there is nothing for anybody to do.
             warnings.filterwarnings("ignore", "Detected pickle protocol")
             model = network.build(device=device, dtype=dtype, weights=weights, init=init, optimize=optimize)
         network = network if optimize is None else network.for_inference()
