@@ -77,6 +77,8 @@ def for_unknown(word: str, what: str, known: Sequence[str]) -> list[str]:
         found := ours(word, ("cat", "residual", "add", "mul", "split", "repeat"))
     ):
         return [f"here that is `{'repeat 3' if found == 'repeat' else found} {{ … }}`"]
+    if what.startswith("layer") and (found := ours(word.rstrip("_0123456789"), known)):
+        return [f"here that is called `{found}`"]  # `norm1`
     if near := nearest(word, known):
         return [f"did you mean `{near[0]}`?"]
     if (

@@ -180,6 +180,16 @@ def test_nothing_else_can_be_optimized_for() -> None:
         specgen.load("vgg11", device="meta", optimize="speed")
 
 
+def test_weights_of_eight_bits_are_folded_into_weights_of_eight_bits() -> None:
+    network = specgen.compile(text="input 3x8x8\nconv 4 bn")
+    state = trained(network).state_dict()
+    small = {key: tensor.to(torch.float8_e4m3fn) for key, tensor in state.items()}
+    again = {key: tensor.float() for key, tensor in small.items()}
+    for key, tensor in network.fold_weights(small).items():
+        assert tensor.dtype is torch.float8_e4m3fn
+        assert torch.equal(tensor.float(), network.fold_weights(again)[key].to(tensor.dtype).float())
+
+
 def test_what_is_missing_for_folding_is_told() -> None:
     network = specgen.compile(text="input 3x8x8\nconv 4 bn nobias\ngap\nfc 3")
     state = network.build().state_dict()

@@ -52,7 +52,7 @@ def _fold(origin: Origin, state: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
     scale = gain / torch.sqrt(variance + origin.eps)
     sizes = [1] * weight.ndim
     sizes[origin.axis] = -1
-    scaled = (weight * scale.view(sizes).to(torch.promote_types(weight.dtype, torch.float32))).to(
-        weight.dtype
-    )
-    return scaled, ((bias - mean) * scale + shift).to(weight.dtype)
+    # In 32 bits at least: types of 8 bits are stored and not computed with.
+    wide = weight.to(torch.float64 if weight.dtype is torch.float64 else torch.float32)
+    scaled = wide * scale.view(sizes).to(wide.dtype)
+    return scaled.to(weight.dtype), ((bias - mean) * scale + shift).to(weight.dtype)
