@@ -177,7 +177,9 @@ class Planner:
     """Plans the classes of a network, those that others use first."""
 
     def __init__(self, network: Network) -> None:
+        #: Every class, those that others use first; and those that each block came to.
         self.plans: list[ClassPlan] = []
+        self.plans_of: dict[str, list[ClassPlan]] = {}
         self._taken = {network.name, *FILE_NAMES, *CALLED_NAMES, *network.settings}
         for block in blocks(network.root):
             self._taken.update(block.arguments)
@@ -209,14 +211,16 @@ class Planner:
             return
         use = {"in_channels": block.input.channels, **block.arguments}
         members = self.members(block.steps, {})
-        for plan in self.plans:
-            if plan.block == block.block and (merged := _merged(plan, members, use)):
+        plans = self.plans_of.setdefault(block.block, [])
+        for plan in plans:
+            if merged := _merged(plan, members, use):
                 plan.members, plan.literals = merged
                 plan.uses.append(use)
                 self._found[id(block)] = plan, len(plan.uses) - 1
                 return
         plan = ClassPlan(self._name(block), block.block, members, [use], dict(block.defaults))
         self.plans.append(plan)
+        plans.append(plan)
         self._found[id(block)] = plan, 0
 
     def _name(self, block: Block) -> str:

@@ -50,8 +50,7 @@ def emit(network: Network, folded: Folded | None = None) -> str:
     network = folded.network if folded else network
     known = {name: network.settings[name] for name in network.fixed}
     planner = Planner(network)
-    blocks_named = [plan.block for plan in planner.plans]
-    classes = [_block_class(plan, alone=blocks_named.count(plan.block) == 1) for plan in planner.plans]
+    classes = [_block_class(plan, alone=len(planner.plans_of[plan.block]) == 1) for plan in planner.plans]
     classes.append(_network_class(network, planner, known))
     code = "\n".join(_template("class").render(item=item) for item in classes)
     folding = fold_function(folded) if folded else []
