@@ -17,12 +17,12 @@ def render(lines: Sequence[Line]) -> str:
     for section in _sections(lines):
         _align_section(section)
     columns = _comment_columns(lines)
-    text = ""
+    text = []
     for line, column in zip(lines, columns, strict=True):
         behind = line.comment.text if line.comment else ""
-        text += "\n" if line.apart else ""
-        text += f"{line.text.ljust(column)}{behind}".rstrip() + "\n"
-    return text
+        text += ["\n"] if line.apart else []
+        text += [f"{line.text.ljust(column)}{behind}".rstrip(), "\n"]
+    return "".join(text)
 
 
 # --- tables --------------------------------------------------------------------------------------
