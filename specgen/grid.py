@@ -84,7 +84,6 @@ class _Job:
     file: str
     stem: str
     variant: str | None
-    input: tuple[int, ...] | None
     where: str | None
     batch: int
     dtype: str
@@ -141,9 +140,7 @@ def sweep(
     compiler.check_settings(found, spec, {name: 0 for name in values if name not in _SPECIAL})
     if where is not None:
         _check_condition(where, spec, values)
-    job = _Job(
-        found.text, found.name, found.stem, variant, None, where, asked.batch, asked.dtype, asked.optimizer
-    )
+    job = _Job(found.text, found.name, found.stem, variant, where, asked.batch, asked.dtype, asked.optimizer)
     corners = (dict(zip(values, corner, strict=True)) for corner in product(*values.values()))
     return _results(job, corners, executor, progress)
 
