@@ -16,8 +16,6 @@ LARGEST_REAL = 2.0**126
 class OptionType(ABC):
     """A type that checks a value and can say what it accepts. Used as `Annotated[int, Whole(1)]`."""
 
-    json_schema: ClassVar[dict[str, Any]] = {}
-
     @abstractmethod
     def check(self, value: Any) -> Any:
         """The value as the layer keeps it; raises `ValueError` if it is not one."""
@@ -28,7 +26,7 @@ class OptionType(ABC):
 
     def schema(self) -> dict[str, Any]:
         """The JSON Schema of what is accepted."""
-        return self.json_schema
+        return {}
 
 
 #: Stands for the default of an option that has none.
