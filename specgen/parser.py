@@ -33,9 +33,9 @@ def parses(text: str) -> bool:
     return True
 
 
-def parse_expression(source: Source, limits: Limits = DEFAULT_LIMITS) -> syntax.Expr:
+def parse_expression(source: Source) -> syntax.Expr:
     """The syntax tree of one expression: a value given from outside, with `--set` or `--input`."""
-    expression: syntax.Expr = _parse(source, limits, "expr")
+    expression: syntax.Expr = _parse(source, DEFAULT_LIMITS, "expr")
     return expression
 
 

@@ -173,7 +173,7 @@ class _Resolver(LineResolver):
                 case syntax.Init():
                     self._init(statement, names)
                 case syntax.Variant():
-                    self._variant(statement, names)
+                    self._variant(statement)
                 case syntax.Block():
                     self._block(statement, names, blocks, own_blocks)
                 case syntax.Apply():
@@ -339,7 +339,7 @@ class _Resolver(LineResolver):
             else:
                 self.value(argument.value, names)
 
-    def _variant(self, variant: syntax.Variant, names: Mapping[str, Span]) -> None:
+    def _variant(self, variant: syntax.Variant) -> None:
         self._check_new(variant.name, "variant")
         seen: dict[str, Span] = {}
         for index, setting in enumerate(variant.settings):

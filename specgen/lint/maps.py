@@ -35,7 +35,7 @@ def edge_dropped(checked: Checked) -> Iterator[Diagnostic]:
             f"`{word}` never reads the last {_lines(unread)}",
             Label(step.word, f"{times(step.input.spatial)} arrives, and its windows cover {times(covered)}"),
             _where_made(checked, met),
-            where_used(checked, met),
+            where_used(met),
             help=_reads_all(step.layer, step.input),
         )
 
@@ -76,7 +76,7 @@ def lines_skipped(checked: Checked) -> Iterator[Diagnostic]:
                 "lines-skipped",
                 f"`{checked.text(met.step.word)}` never reads the {_lines(skipped)} between two windows",
                 Label(met.step.word, f"windows of {times(kernel)} lie {times(stride)} apart"),
-                where_used(checked, met),
+                where_used(met),
                 help=f"with `s={written(closer)}` every one is read",
             )
 
@@ -131,7 +131,7 @@ def one_value_per_channel(checked: Checked) -> Iterator[Diagnostic]:
                 "batch normalisation of one value per channel",
                 Label(_on_line(met), f"of {step.input}, each channel has one value a sample"),
                 _where_made(checked, met),
-                where_used(checked, met),
+                where_used(met),
                 help="in training, each batch needs two samples or more, the last one too (`drop_last=True`)",
             )
 
@@ -153,7 +153,7 @@ def _where_made(checked: Checked, met: Met) -> Label | None:
     return None
 
 
-def where_used(checked: Checked, met: Met) -> Label | None:
+def where_used(met: Met) -> Label | None:
     """The use of a block that this is about: in others it may be different."""
     if met.use is None:
         return None

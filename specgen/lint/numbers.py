@@ -104,7 +104,7 @@ def large_factor(checked: Checked) -> Iterator[Diagnostic]:
             "large-factor",
             f"`{step.kind}` {makes}",
             Label(step.given[option].span, f"{step.input} becomes {step.output}"),
-            where_used(checked, met),
+            where_used(met),
             help=help_,
         )
 
@@ -125,7 +125,7 @@ def only_padding(checked: Checked) -> Iterator[Diagnostic]:
                 "only-padding",
                 f"this `{step.kind}` has windows of padding alone",
                 Label(given.span, f"what a window covers is {times(covers)}"),
-                where_used(checked, met),
+                where_used(met),
                 help="without `p`, the size stays as it is" if layer.stride == 1 else "",
             )
 

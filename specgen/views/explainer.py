@@ -193,7 +193,7 @@ class Explainer:
                 return wording.default(layer.text, text, self._reached(statement))
             case syntax.Block(name=name):
                 uses = [
-                    wording.use(name.text, _given(use), self.spelling.line(use.line.span))
+                    wording.use(_given(use), self.spelling.line(use.line.span))
                     for use in self._uses()
                     if use.block.span == statement.span
                 ]

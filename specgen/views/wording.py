@@ -162,7 +162,7 @@ def block(name: str, uses: Sequence[str]) -> str:
     )  # fmt: skip
 
 
-def use(name: str, arguments: str, line: int) -> str:
+def use(arguments: str, line: int) -> str:
     return f"{f'with {arguments}, ' if arguments else ''}in line {line}"
 
 
