@@ -182,47 +182,17 @@ def _inside(
     around = (*around, body)
     for statement in body.statements:
         yield statement, around
-        for inner in bodies_of(statement):
+        for inner in syntax.bodies_of(statement):
             yield from _inside(inner, around)
-
-
-def bodies_of(statement: syntax.Statement) -> tuple[syntax.Body, ...]:
-    """The bodies in a statement."""
-    match statement:
-        case syntax.Block(body=body) | syntax.Group(body=body) | syntax.Repeat(body=body):
-            return (body,)
-        case syntax.If(cases=cases, otherwise=otherwise):
-            return (*(body for _, body in cases), *((otherwise,) if otherwise else ()))
-        case syntax.Parallel(branches=branches):
-            return branches
-        case syntax.Residual(body=body, projection=projection):
-            return (body, projection) if projection else (body,)
-    return ()
 
 
 def _names(expression: syntax.Expr) -> Iterator[syntax.Name]:
     """The names in an expression, from the left."""
-    return (leaf for leaf in _leaves(expression) if isinstance(leaf, syntax.Name))
+    return (leaf for leaf in syntax.leaves(expression) if isinstance(leaf, syntax.Name))
 
 
 def _mentions_channels(expression: syntax.Expr) -> bool:
-    return any(isinstance(leaf, syntax.Channels) for leaf in _leaves(expression))
-
-
-def _leaves(expression: syntax.Expr) -> Iterator[syntax.Expr]:
-    """The numbers, the names and the `in`s of an expression, from the left."""
-    match expression:
-        case syntax.TupleOf(items=parts) | syntax.FunctionCall(arguments=parts):
-            for part in parts:
-                yield from _leaves(part)
-        case syntax.Chain(first=first, rest=rest):
-            yield from _leaves(first)
-            for _, part in rest:
-                yield from _leaves(part)
-        case syntax.Prefix(operand=operand):
-            yield from _leaves(operand)
-        case _:
-            yield expression
+    return any(isinstance(leaf, syntax.Channels) for leaf in syntax.leaves(expression))
 
 
 def _holds(outer: Span, inner: Span) -> bool:

@@ -203,12 +203,10 @@ def _in_a_row(body: syntax.Body, known: Callable[[str], object]) -> bool:
         match statement:
             case syntax.Apply(word=word) if known(word.text) is not None:
                 pass
-            case syntax.Repeat(body=inner) if _in_a_row(inner, known):
+            case syntax.Repeat() | syntax.If() if all(
+                _in_a_row(inner, known) for inner in syntax.bodies_of(statement)
+            ):
                 pass
-            case syntax.If(cases=cases, otherwise=otherwise):
-                bodies = [inner for _, inner in cases] + ([otherwise] if otherwise else [])
-                if not all(_in_a_row(inner, known) for inner in bodies):
-                    return False
             case _ if not isinstance(statement, _SILENT):
                 return False
     return True

@@ -6,6 +6,7 @@ are classes: a type checker takes tuples apart, and with tuples inside each othe
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -238,3 +239,44 @@ class Spec(NamedTuple):
     def variants(self) -> list[Variant]:
         """The variants, in the order of the text."""
         return [statement for statement in self.body.statements if isinstance(statement, Variant)]
+
+
+# --- what is inside ------------------------------------------------------------------------------
+
+
+def bodies_of(statement: Statement) -> tuple[Body, ...]:
+    """The bodies in a statement."""
+    match statement:
+        case Block(body=body) | Group(body=body) | Repeat(body=body):
+            return (body,)
+        case If(cases=cases, otherwise=otherwise):
+            return (*(body for _, body in cases), *((otherwise,) if otherwise else ()))
+        case Parallel(branches=branches):
+            return branches
+        case Residual(body=body, projection=projection):
+            return (body, projection) if projection else (body,)
+    return ()
+
+
+def all_statements(body: Body) -> Iterator[Statement]:
+    """The statements of a body and of the bodies in them, in the order of the text."""
+    for statement in body.statements:
+        yield statement
+        for inner in bodies_of(statement):
+            yield from all_statements(inner)
+
+
+def leaves(expression: Expr) -> Iterator[Number | Name | Channels]:
+    """The numbers, the names and the `in`s of an expression, from the left."""
+    match expression:
+        case TupleOf(items=parts) | FunctionCall(arguments=parts):
+            for part in parts:
+                yield from leaves(part)
+        case Chain(first=first, rest=rest):
+            yield from leaves(first)
+            for _, part in rest:
+                yield from leaves(part)
+        case Prefix(operand=operand):
+            yield from leaves(operand)
+        case _:
+            yield expression

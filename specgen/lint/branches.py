@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from specgen import syntax
 from specgen.diagnostics import Diagnostic, Label
 from specgen.lint.flow import Checked
-from specgen.lint.names import all_bodies
 from specgen.source import Span
 
 
@@ -43,7 +42,6 @@ def single_branch(checked: Checked) -> Iterator[Diagnostic]:
 
 
 def _parallels(checked: Checked) -> Iterator[syntax.Parallel]:
-    for body in all_bodies(checked.spec.body):
-        for statement in body.statements:
-            if isinstance(statement, syntax.Parallel):
-                yield statement
+    for statement in syntax.all_statements(checked.spec.body):
+        if isinstance(statement, syntax.Parallel):
+            yield statement

@@ -106,7 +106,7 @@ def _body(body: syntax.Body, names: Scope, blocks: Scope, found: _Names) -> None
                     inside[counter.text] = _declare(found, "counter", counter, names, blocks)
                 _body(inner, inside, blocks, found)
         if not isinstance(statement, (syntax.Block, syntax.Repeat)):
-            for inner in _bodies(statement):
+            for inner in syntax.bodies_of(statement):
                 _body(inner, names, blocks, found)
 
 
@@ -127,26 +127,9 @@ def _labels(statement: syntax.Statement, labels: dict[str, Declared], found: _Na
 
 
 def _mention(expr: syntax.Expr, names: Scope) -> None:
-    for name in names_in(expr):
-        if name in names:
-            names[name].used = True
-
-
-def names_in(expr: syntax.Expr) -> Iterator[str]:
-    """The names that an expression mentions; `in` is one, too."""
-    match expr:
-        case syntax.Name(text=text):
-            yield text
-        case syntax.Channels():
-            yield "in"
-        case syntax.TupleOf(items=parts) | syntax.FunctionCall(arguments=parts):
-            for part in parts:
-                yield from names_in(part)
-        case syntax.Prefix(operand=operand):
-            yield from names_in(operand)
-        case syntax.Chain(first=first, rest=rest):
-            for part in (first, *(operand for _, operand in rest)):
-                yield from names_in(part)
+    for leaf in syntax.leaves(expr):
+        if isinstance(leaf, syntax.Name) and leaf.text in names:
+            names[leaf.text].used = True
 
 
 def _expressions(statement: syntax.Statement) -> Iterator[syntax.Expr]:
@@ -169,22 +152,6 @@ def _expressions(statement: syntax.Statement) -> Iterator[syntax.Expr]:
 def _values(arguments: Iterable[syntax.Argument]) -> Iterator[syntax.Expr]:
     for argument in arguments:
         yield argument.value if isinstance(argument, syntax.Option) else argument
-
-
-def _bodies(statement: syntax.Statement) -> Iterator[syntax.Body]:
-    match statement:
-        case syntax.Group(body=body) | syntax.Repeat(body=body) | syntax.Block(body=body):
-            yield body
-        case syntax.If(cases=cases, otherwise=otherwise):
-            yield from (body for _, body in cases)
-            if otherwise is not None:
-                yield otherwise
-        case syntax.Parallel(branches=branches):
-            yield from branches
-        case syntax.Residual(body=body, projection=projection):
-            yield body
-            if projection is not None:
-                yield projection
 
 
 # --- defaults ------------------------------------------------------------------------------------
@@ -226,17 +193,9 @@ def _layers(body: syntax.Body, unused: list[syntax.Default]) -> set[str | None]:
                 if not reached or not statement.arguments:
                     unused.append(statement)
             case _:
-                for inner in _bodies(statement):
+                for inner in syntax.bodies_of(statement):
                     found |= _layers(inner, unused)
     return found
-
-
-def all_bodies(body: syntax.Body) -> Iterator[syntax.Body]:
-    """A body and all that stand in it, outermost first."""
-    yield body
-    for statement in body.statements:
-        for inner in _bodies(statement):
-            yield from all_bodies(inner)
 
 
 # --- conditions ----------------------------------------------------------------------------------
@@ -244,29 +203,26 @@ def all_bodies(body: syntax.Body) -> Iterator[syntax.Body]:
 
 def constant_condition(checked: Checked) -> Iterator[Diagnostic]:
     """A choice that is none: its condition mentions nothing that could change."""
-    for body in all_bodies(checked.spec.body):
-        for statement in body.statements:
-            match statement:
-                case syntax.If(cases=cases):
-                    conditions = [condition for condition, _ in cases]
-                case syntax.Residual(condition=condition) if condition is not None:
-                    conditions = [condition]
-                case syntax.Repeat(turns=syntax.Number(value=0, span=span)):
-                    yield checked.warn(
-                        "constant-condition",
-                        "the body of this `repeat` is never there",
-                        Label(span, "0 times"),
-                    )
-                    continue
-                case _:
-                    continue
-            for condition in conditions:
-                if not any(True for _ in names_in(condition)):
-                    yield checked.warn(
-                        "constant-condition",
-                        "this condition is always the same",
-                        Label(condition.span, "it mentions no param, no argument and no `in`"),
-                    )
+    for statement in syntax.all_statements(checked.spec.body):
+        match statement:
+            case syntax.If(cases=cases):
+                conditions = [condition for condition, _ in cases]
+            case syntax.Residual(condition=condition) if condition is not None:
+                conditions = [condition]
+            case syntax.Repeat(turns=syntax.Number(value=0, span=span)):
+                yield checked.warn(
+                    "constant-condition", "the body of this `repeat` is never there", Label(span, "0 times")
+                )
+                continue
+            case _:
+                continue
+        for condition in conditions:
+            if all(isinstance(leaf, syntax.Number) for leaf in syntax.leaves(condition)):
+                yield checked.warn(
+                    "constant-condition",
+                    "this condition is always the same",
+                    Label(condition.span, "it mentions no param, no argument and no `in`"),
+                )
 
 
 # --- arithmetic ----------------------------------------------------------------------------------
@@ -274,21 +230,20 @@ def constant_condition(checked: Checked) -> Iterator[Diagnostic]:
 
 def arithmetic_on_a_line(checked: Checked) -> Iterator[Diagnostic]:
     """`conv 64 /2` and `k=3*3`: signs of papers, which are arithmetic here."""
-    for body in all_bodies(checked.spec.body):
-        for statement in body.statements:
-            for argument in statement.arguments if isinstance(statement, syntax.Apply) else ():
-                value = argument.value if isinstance(argument, syntax.Option) else argument
-                if not isinstance(value, syntax.Chain) or not isinstance(value.first, syntax.Number):
-                    continue
-                title, help_ = f"`{checked.text(value.span)}` is arithmetic", ""
-                halved = re.fullmatch(r"\d+\s+/(\d+)", checked.text(value.span))
-                if halved and not isinstance(argument, syntax.Option):
-                    help_ = f"for a stride of {halved[1]}, write `s={halved[1]}`"
-                square = re.fullmatch(r"(\d+)\s*\*\s*(\d+)(\s*\*\s*\d+)?", checked.text(value.span))
-                if square and isinstance(argument, syntax.Option):
-                    shape = re.sub(r"\s*\*\s*", "x", square[0])
-                    help_ = f"sizes are joined by the letter x: `{argument.name.text}={shape}`"
-                if help_:
-                    yield checked.warn(
-                        "arithmetic-on-a-line", title, Label(value.span, "this is computed"), help=help_
-                    )
+    for statement in syntax.all_statements(checked.spec.body):
+        for argument in statement.arguments if isinstance(statement, syntax.Apply) else ():
+            value = argument.value if isinstance(argument, syntax.Option) else argument
+            if not isinstance(value, syntax.Chain) or not isinstance(value.first, syntax.Number):
+                continue
+            title, help_ = f"`{checked.text(value.span)}` is arithmetic", ""
+            halved = re.fullmatch(r"\d+\s+/(\d+)", checked.text(value.span))
+            if halved and not isinstance(argument, syntax.Option):
+                help_ = f"for a stride of {halved[1]}, write `s={halved[1]}`"
+            square = re.fullmatch(r"(\d+)\s*\*\s*(\d+)(\s*\*\s*\d+)?", checked.text(value.span))
+            if square and isinstance(argument, syntax.Option):
+                shape = re.sub(r"\s*\*\s*", "x", square[0])
+                help_ = f"sizes are joined by the letter x: `{argument.name.text}={shape}`"
+            if help_:
+                yield checked.warn(
+                    "arithmetic-on-a-line", title, Label(value.span, "this is computed"), help=help_
+                )
