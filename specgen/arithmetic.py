@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, TypeAlias
@@ -336,19 +336,20 @@ def _all_numbers(parts: tuple[Expression, ...]) -> bool:
 
 
 def _call(function: str, arguments: tuple[Expression, ...]) -> Expression:
-    value: Expression = _FUNCTIONS[function](*arguments)
+    value: Expression = FUNCTIONS[function][2](*arguments)
     return value
 
 
-#: What can be applied in an expression. The emitted file has all of these but the last as they are.
-_FUNCTIONS: dict[str, Any] = {
-    "int": int,
-    "min": min,
-    "max": max,
-    "round": round,
-    "ceil": math.ceil,
-    "floor": math.floor,
-    "make_divisible": make_divisible,
+#: What can be applied in an expression: how many numbers it takes (at least, at most), and what it does. The
+#: emitted file has all of these but the last as they are.
+FUNCTIONS: dict[str, tuple[int, int | None, Callable[..., Any]]] = {
+    "min": (2, None, min),
+    "max": (2, None, max),
+    "ceil": (1, 1, math.ceil),
+    "floor": (1, 1, math.floor),
+    "round": (1, 1, round),
+    "int": (1, 1, int),
+    "make_divisible": (2, 2, make_divisible),
 }
 _IN_MATH = ("ceil", "floor")
 
@@ -472,14 +473,17 @@ def from_ast(node: ast.expr) -> Expression:
             func=ast.Name(id=name) | ast.Attribute(value=ast.Name(id="math"), attr=name),
             args=arguments,
             keywords=[],
-        ) if name in _FUNCTIONS and _fits(name, len(arguments)):
+        ) if takes(name, len(arguments)):
             return Application(name, tuple(map(from_ast, arguments)))
     return _unreadable()
 
 
-def _fits(function: str, count: int) -> bool:
-    """Whether a function takes so many arguments."""
-    return count >= 2 if function in ("min", "max") else count == 1 + (function == "make_divisible")
+def takes(function: str, count: int) -> bool:
+    """Whether there is a function of that name, and it takes so many numbers."""
+    if function not in FUNCTIONS:
+        return False
+    least, most, _ = FUNCTIONS[function]
+    return least <= count <= (most or count)
 
 
 def _is_finite(value: int | float) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection
 from typing import Any, TypeAlias
 
 from specgen import arithmetic, syntax
-from specgen.functions import make_divisible
+from specgen.arithmetic import FUNCTIONS
 from specgen.shape import LARGEST_TOTAL
 from specgen.source import Span
 
@@ -36,17 +36,6 @@ class Wrong(Exception):  # noqa: N818 (a mistake in the spec, which the caller g
         super().__init__(title)
         self.code, self.title, self.span, self.label, self.help = code, title, span, label, help_
 
-
-#: Functions by name: how many numbers they take (at least, at most), and what they do.
-FUNCTIONS: dict[str, tuple[int, int | None, Callable[..., Any]]] = {
-    "min": (2, None, min),
-    "max": (2, None, max),
-    "ceil": (1, 1, math.ceil),
-    "floor": (1, 1, math.floor),
-    "round": (1, 1, round),
-    "int": (1, 1, int),
-    "make_divisible": (2, 2, make_divisible),
-}
 
 _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq,
@@ -204,7 +193,7 @@ class Evaluator:
         if name not in FUNCTIONS:  # only a value from outside has not been through `resolve`
             raise Wrong("unknown-function", f"there is no function `{name}`", call.function.span)
         least, most, function = FUNCTIONS[name]
-        if not least <= len(call.arguments) <= (most or len(call.arguments)):
+        if not arithmetic.takes(name, len(call.arguments)):
             wanted = "one number" if most == 1 else f"{least}{' or more' * (most is None)} numbers"
             raise Wrong(
                 "wrong-arguments",

@@ -8,8 +8,8 @@ from types import MappingProxyType
 from typing import Any
 
 from specgen import options, suggestions, syntax, vocabulary
+from specgen.arithmetic import FUNCTIONS
 from specgen.diagnostics import MOST, Diagnostic, Label, listed
-from specgen.expressions import FUNCTIONS
 from specgen.layers import registry
 from specgen.layers.base import Layer
 from specgen.source import Source, Span

@@ -272,7 +272,7 @@ def unexpected_parenthesis(here: Here) -> Mistake | None:
         return Mistake(title, "a space is needed behind this" if not help_ else "", help_)
     if statement is None:
         return no_start(here)
-    from specgen.expressions import FUNCTIONS
+    from specgen.arithmetic import FUNCTIONS
 
     if found.type == "LPAREN" and last is not None and last.value in FUNCTIONS:
         return Mistake(

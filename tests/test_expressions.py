@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 import specgen
-from specgen.arithmetic import names, plain
+from specgen.arithmetic import FUNCTIONS, names, plain
 from specgen.compiler import as_value
-from specgen.expressions import FUNCTIONS, describe
+from specgen.expressions import describe
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import pytest
 
 import specgen
 from specgen import initialisation, options, vocabulary
+from specgen.arithmetic import FUNCTIONS
 from specgen.calls import line_for
-from specgen.expressions import FUNCTIONS
 from specgen.layers import registry
 from specgen.unexpected import EXAMPLES
 
