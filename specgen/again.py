@@ -41,10 +41,9 @@ def infer_again(network: Network) -> Sequence:
     root = _sequence(network.root, network.input_shape, network.settings)
     for rule in network.init:
         _check_init(rule)
-    for rule, path, step in initialisation.reached(network):
-        weight = step.layer.parameters(step.input).get("weight")
-        if weight is not None and not initialisation.fits(rule.function, len(weight)):
-            raise ValueError(f"{rule.function} cannot fill the weight of {path}")
+    if (misfit := initialisation.misfit(network)) is not None:
+        rule, path, *_ = misfit
+        raise ValueError(f"{rule.function} cannot fill the weight of {path}")
     steps = [step for _, step in walk(root)]
     if sum(map(params, steps)) >= LARGEST_TOTAL or sum(map(macs, steps)) >= LARGEST_TOTAL:
         raise ValueError("the network is too large")

@@ -58,17 +58,13 @@ def init_rule(evaluation: Evaluation, statement: syntax.Init, scope: Scope) -> I
 
 def check_init(evaluation: Evaluation, spec: syntax.Spec, network: Network) -> None:
     """Every weight that an `init` reaches must have the axes that its function needs."""
-    if not network.init:
+    if (misfit := initialisation.misfit(network)) is None:
         return
-    spans = [s.span for s in spec.body.statements if isinstance(s, syntax.Init)]
-    for rule, path, step in initialisation.reached(network):
-        weight = step.layer.parameters(step.input).get("weight")
-        if weight is not None and not initialisation.fits(rule.function, len(weight)):
-            span = next(s for s in spans if evaluation.source.position(s.start)[0] == rule.line)
-            axes = f"{len(weight)} {'axis' if len(weight) == 1 else 'axes'}"
-            evaluation.fail(
-                "init-does-not-fit",
-                f"`{rule.function}` cannot fill a weight of {axes}",
-                span,
-                f"it reaches `{path}.weight`, which is the weight of a `{step.layer.word}`",
-            )
+    rule, path, step, axes = misfit
+    spans = (s.span for s in spec.body.statements if isinstance(s, syntax.Init))
+    evaluation.fail(
+        "init-does-not-fit",
+        f"`{rule.function}` cannot fill a weight of {axes} {'axis' if axes == 1 else 'axes'}",
+        next(span for span in spans if evaluation.source.position(span.start)[0] == rule.line),
+        f"it reaches `{path}.weight`, which is the weight of a `{step.layer.word}`",
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +38,10 @@ class Function:
     required: tuple[str, ...] = ()
     #: The values of `a` and `b` that are not given, where values lie between the two.
     between: tuple[float, float] | None = None
+
+    def fills(self, axes: int) -> bool:
+        """Whether it can fill a tensor with that many axes."""
+        return self.least_axes <= axes <= self.most_axes
 
     def turned(self, options: Mapping[str, Any]) -> tuple[float, float] | None:
         """`a` and `b`, if `a` is above `b`: PyTorch draws nothing from there."""
@@ -110,12 +114,6 @@ def _may_be_depthwise(call: Call) -> bool:
     return call.name.startswith("Conv") and bool(names((call.arguments[0], call.keywords.get("groups", 1))))
 
 
-def fits(function: str, axes: int) -> bool:
-    """Whether a function can fill a tensor with that many axes."""
-    known = FUNCTIONS[function]
-    return known.least_axes <= axes <= known.most_axes
-
-
 @dataclass
 class Reach:
     """What one `init` reaches in a network: classes of modules, as calls name them."""
@@ -163,10 +161,14 @@ def plan(network: Network) -> list[Reach]:
     return [reach for reach in found if reach.classes]
 
 
-def reached(network: Network) -> Iterator[tuple[InitRule, str, Step]]:
-    """The weights that some `init` fills: the rule that counts, the path of the layer, and the layer."""
-    for path, step in walk(network.root):
-        for rule in network.init:
-            if reaches(rule.kind, step):
-                yield rule, path, step
-                break
+def misfit(network: Network) -> tuple[InitRule, str, Step, int] | None:
+    """The first weight that its `init` cannot fill, if there is one.
+
+    What is given is the rule that counts, the path of the layer, the layer, and how many axes its weight has.
+    """
+    for path, step in walk(network.root) if network.init else ():
+        rule = next((rule for rule in network.init if reaches(rule.kind, step)), None)
+        weight = None if rule is None else step.layer.parameters(step.input).get("weight")
+        if rule is not None and weight is not None and not FUNCTIONS[rule.function].fills(len(weight)):
+            return rule, path, step, len(weight)
+    return None
