@@ -14,7 +14,7 @@ from specgen.ir import Block, Branch, Child, Member, Parallel, Sequence, Step
 from specgen.layers.base import Layer
 from specgen.names import objection
 from specgen.scope import Given
-from specgen.shape import Shape
+from specgen.shape import Shape, bare
 from specgen.source import Span
 from specgen.trace import Origin
 
@@ -97,7 +97,7 @@ _BEHIND_LAST = ("softmax", "log_softmax", "flatten")
 def enter(shape: Shape) -> Shape:
     """What arrives, as a block sees it: its channels are called `in_channels`, its sizes are numbers."""
     channels = arithmetic.traced(arithmetic.plain(shape.channels), Symbol("in_channels"))
-    return Shape(channels, tuple(map(arithmetic.plain, shape.spatial)), shape.channels_last)
+    return Shape(channels, bare(shape.spatial), shape.channels_last)
 
 
 def strides(children: Iterable[Draft]) -> Iterable[Traced]:
@@ -114,9 +114,7 @@ def strides(children: Iterable[Draft]) -> Iterable[Traced]:
 
 def leave(shape: Shape, known: Mapping[str, Any]) -> Shape:
     """What a block gives, as its user sees it: `known` has its arguments and `in_channels`."""
-    return Shape(
-        _outside(shape.channels, known), tuple(map(arithmetic.plain, shape.spatial)), shape.channels_last
-    )
+    return Shape(_outside(shape.channels, known), bare(shape.spatial), shape.channels_last)
 
 
 def _outside(value: int, known: Mapping[str, Any]) -> Any:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from specgen import arithmetic, options, syntax
 from specgen.arithmetic import Symbol, is_number
+from specgen.shape import bare
 from specgen.source import Span
 
 
@@ -28,7 +29,7 @@ class Given:
         trim = self.value if isinstance(self.value, options.TrimWord) else None
         value = trim.value if trim else self.value
         captured = self.captured | scope.params_behind(value)
-        value = _plain(value)
+        value = bare(value)
         return replace(self, value=replace(trim, value=value) if trim else value, captured=captured)
 
 
@@ -113,7 +114,7 @@ class Scope:
             said, value = scope._values.get(name, _NEVER)
             if said <= seen:
                 if modules:
-                    return Found(_plain(value), scope.params_behind(value))
+                    return Found(bare(value), scope.params_behind(value))
                 return Found(value, frozenset())
         return None
 
@@ -144,7 +145,7 @@ class Scope:
             for scope, seen, modules in self._outwards():
                 for name, (said, value) in scope._values.items():
                     if said <= seen and name not in found:
-                        found[name] = _plain(value) if modules else value
+                        found[name] = bare(value) if modules else value
             self._table = self._said, MappingProxyType(found)
         return self._table[1]
 
@@ -180,10 +181,6 @@ class Scope:
 
 #: When something is said that never is.
 _NEVER: tuple[float, Any] = (inf, None)
-
-
-def _plain(value: Any) -> Any:
-    return tuple(map(arithmetic.plain, value)) if isinstance(value, tuple) else arithmetic.plain(value)
 
 
 #: Statements that a block may hold and still be a chain.

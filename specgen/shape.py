@@ -88,6 +88,13 @@ class Shape:
         return times(self.sizes)
 
 
+def bare(value: Any) -> Any:
+    """A number, a tuple or a shape without what its numbers were computed from."""
+    if isinstance(value, Shape):
+        return Shape(int(value.channels), bare(value.spatial), value.channels_last)
+    return tuple(map(bare, value)) if isinstance(value, tuple) else arithmetic.plain(value)
+
+
 def times(sizes: tuple[int, ...]) -> str:
     """Sizes as people write them: `64 × 56 × 56`."""
     return " × ".join(str(int(size)) for size in sizes)

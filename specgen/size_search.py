@@ -13,8 +13,8 @@ from itertools import product
 
 from specgen.accepts import Accepts, Axis
 from specgen.ir import Network
-from specgen.shape import LARGEST, Shape
-from specgen.trial import Refused, TooLarge, Trial, bare
+from specgen.shape import LARGEST, Shape, bare
+from specgen.trial import Refused, TooLarge, Trial
 
 #: The axes' names, by their number.
 AXES = {0: (), 1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}

@@ -18,7 +18,7 @@ from specgen.ir import Block, Network, Parallel, Step
 from specgen.ir import Sequence as Series
 from specgen.joins import JoinKind, join, share
 from specgen.layers.base import Call, Layer, Refusal, asked, inferred
-from specgen.shape import Shape
+from specgen.shape import Shape, bare
 
 
 class Node(ABC):
@@ -259,13 +259,6 @@ class Trial:
                 raise TooLarge
             self._made[key] = make()
         return self._made[key]
-
-
-def bare(value: Any) -> Any:
-    """A number, a tuple or a shape without what its numbers were computed from."""
-    if isinstance(value, Shape):
-        return Shape(int(value.channels), bare(value.spatial), value.channels_last)
-    return tuple(map(bare, value)) if isinstance(value, tuple) else arithmetic.plain(value)
 
 
 def _period(layer: Layer, x: Shape) -> int:

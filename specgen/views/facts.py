@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from specgen import arithmetic, options
+from specgen import options
 from specgen.ir import Step, params
 from specgen.layers.base import Layer
-from specgen.shape import Shape
+from specgen.shape import Shape, bare
 from specgen.views import board, wording
 
 
@@ -24,21 +24,12 @@ class Fact:
 
 def plain_layer(layer: Layer) -> Layer:
     """The layer with bare numbers as its options."""
-    values = {
-        name: tuple(map(arithmetic.plain, value)) if isinstance(value, tuple) else arithmetic.plain(value)
-        for name, value in layer
-    }
-    return type(layer)(**values)
-
-
-def plain_shape(shape: Shape) -> Shape:
-    """The shape with bare numbers as its sizes."""
-    return Shape(int(shape.channels), tuple(map(int, shape.spatial)), shape.channels_last)
+    return layer.with_options(**{name: bare(value) for name, value in layer})
 
 
 def arithmetic_of(step: Step) -> Iterator[Fact]:
     """The sizes, the parameters and the multiply-adds of a layer, with what they were computed from."""
-    layer, x = plain_layer(step.layer), plain_shape(step.input)
+    layer, x = plain_layer(step.layer), bare(step.input)
     yield from _sizes(layer, x, step.output)
     tensors = layer.parameters(x)
     if tensors:
