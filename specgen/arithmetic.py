@@ -141,6 +141,11 @@ def traced(value: int | float, expression: Expression) -> Any:
     return Int(value, expression) if isinstance(value, int) else Float(value, expression)
 
 
+def named(name: str, value: Any) -> Any:
+    """A number that goes by a name from here on; a word, a tuple or a boolean stays what it is."""
+    return traced(plain(value), Symbol(name)) if is_number(value) else value
+
+
 def plain(value: Any) -> Any:
     """The bare number, without its expression."""
     if isinstance(value, Int):

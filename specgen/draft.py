@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from specgen import arithmetic, syntax
-from specgen.arithmetic import Symbol, Traced, is_number
+from specgen.arithmetic import Traced, is_number
 from specgen.diagnostics import Label
 from specgen.ir import Block, Branch, Child, Member, Parallel, Sequence, Step
 from specgen.layers.base import Layer
@@ -96,8 +96,7 @@ _BEHIND_LAST = ("softmax", "log_softmax", "flatten")
 
 def enter(shape: Shape) -> Shape:
     """What arrives, as a block sees it: its channels are called `in_channels`, its sizes are numbers."""
-    channels = arithmetic.traced(arithmetic.plain(shape.channels), Symbol("in_channels"))
-    return Shape(channels, bare(shape.spatial), shape.channels_last)
+    return Shape(arithmetic.named("in_channels", shape.channels), bare(shape.spatial), shape.channels_last)
 
 
 def strides(children: Iterable[Draft]) -> Iterable[Traced]:

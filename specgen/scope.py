@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from specgen import arithmetic, options, syntax
-from specgen.arithmetic import Symbol, is_number
 from specgen.shape import bare
 from specgen.source import Span
 
@@ -85,8 +84,7 @@ class Scope:
         """
         inside = Scope(self, behind)
         for name, value in arguments.items():
-            symbol = arithmetic.traced(arithmetic.plain(value), Symbol(name)) if is_number(value) else value
-            inside.declare(name, symbol)
+            inside.declare(name, arithmetic.named(name, value))
         return inside
 
     def declare(self, name: str, value: Any) -> None:

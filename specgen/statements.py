@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from specgen import arithmetic, draft, hints, remedies, syntax
-from specgen.arithmetic import Symbol
 from specgen.attempts import Change, Remedies, Remedy
 from specgen.diagnostics import Diagnostic, abridged
 from specgen.draft import Draft, DraftBlock, DraftParallel, DraftSequence
@@ -143,8 +142,7 @@ class Elaborator(Joining):
                 value = self.value(setting.value, Scope())
         value = arithmetic.plain(self.request.settings.get(name, value))
         self.settings[name] = value
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        scope.declare(name, arithmetic.traced(value, Symbol(name)) if is_number else value)
+        scope.declare(name, arithmetic.named(name, value))
 
     def _input(self, statement: syntax.Input, scope: Scope) -> None:
         if self.frames[0].children:
