@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 from specgen.functions import make_divisible
 from specgen.python_ast import parse_expression
@@ -127,7 +127,7 @@ class Float(Traced, float):
         return number
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[int | float]:
     """Whether a value is a number: not a word, a tuple or a boolean."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 

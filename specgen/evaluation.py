@@ -194,7 +194,7 @@ def why_no_shape(sizes: tuple[Any, ...]) -> tuple[str, int | None]:
     if not 1 <= len(sizes) <= 4:
         return "a shape has channels and up to three spatial sizes", None
     for at, size in enumerate(sizes):
-        if isinstance(size, bool) or not isinstance(size, (int, float)) or size % 1:
+        if not arithmetic.is_number(size) or size % 1:
             return "a shape is whole numbers", at
         if not 1 <= size <= LARGEST:
             return "a size is 1 or more, and less than 2^31", at

@@ -85,7 +85,7 @@ class Evaluator:
     def number(self, expr: syntax.Expr) -> Any:
         """The value of an expression that has to be a number."""
         value = self.value(expr)
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if not arithmetic.is_number(value):
             in_parentheses = isinstance(expr, syntax.TupleOf) and expr.span.start < expr.items[0].span.start
             label, help_ = f"this is {describe(value)}", "" if in_parentheses else no_hexadecimal(value)
             raise Wrong("not-a-number", "a number is needed here", expr.span, label, help_)
@@ -134,7 +134,7 @@ class Evaluator:
                 )
             case syntax.Chain() if expr.rest[0][0] in _COMPARISONS:
                 sides = [self.value(expr.first), self.value(expr.rest[0][1])]
-                if all(isinstance(side, (int, float)) and not isinstance(side, bool) for side in sides):
+                if all(map(arithmetic.is_number, sides)):
                     left, right = (arithmetic.show(arithmetic.expression_of(side)) for side in sides)
                     return f"{left} {expr.rest[0][0]} {right}"
         return None

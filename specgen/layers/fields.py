@@ -100,7 +100,7 @@ def must_be(wanted: str, value: Any) -> str:
 def whole(value: Any) -> int:
     """A whole number; a computed `128.0` is one. Raises `ValueError` for anything else."""
     value = arithmetic.standard(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    if not arithmetic.is_number(value):
         raise ValueError
     if isinstance(value, float):
         if not value.is_integer():
@@ -144,7 +144,7 @@ class Real(OptionType):
 
     def check(self, value: Any) -> float:
         value = arithmetic.standard(value)
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        if not arithmetic.is_number(value):
             raise ValueError
         if self.low is not None and (value < self.low or (self.open_low and value == self.low)):
             raise ValueError
