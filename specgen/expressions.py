@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from specgen import arithmetic, syntax
 from specgen.arithmetic import FUNCTIONS
+from specgen.layers.fields import whole
 from specgen.shape import LARGEST_TOTAL
 from specgen.source import Span
 
@@ -94,14 +95,11 @@ class Evaluator:
     def whole(self, expr: syntax.Expr) -> int:
         """The value of an expression that has to be a whole number; `128.0` is one."""
         value = self.number(expr)
-        if isinstance(value, float):
-            if not value.is_integer():
-                label = f"this is {describe(value)}"
-                raise Wrong("not-whole", "a whole number is needed here", expr.span, label, ROUNDED)
-            whole: int = arithmetic.apply("int", int(value), value)
-            return whole
-        number: int = value
-        return number
+        try:
+            return whole(value)
+        except ValueError:
+            label = f"this is {describe(value)}"
+            raise Wrong("not-whole", "a whole number is needed here", expr.span, label, ROUNDED) from None
 
     def boolean(self, expr: syntax.Expr) -> bool:
         """The value of an expression that has to be true or false."""
