@@ -131,7 +131,7 @@ def make(
                 help_ = ROUNDED if fraction and "whole" in wanted else ""
                 if wanted == "a number from 0 to 1" and is_number(one.value) and 2 <= one.value <= 100:
                     help_ = f"{one.value:g} % is `{one.value / 100:g}`"
-                written = evaluation.source.text[one.span.start : one.span.end]
+                written = evaluation.source.at(one.span)
                 if wanted == "true or false":
                     meant = _BOOLEANS.get(one.value)
                     help_ = "" if meant is None else f"write `{name}={describe(meant)}`"
@@ -148,7 +148,7 @@ def make(
 
 def _as_written(source: Source, span: Span, option: str, word: str) -> str:
     """An option as its line names it: `k`, or by position what it is to the layer."""
-    named = re.match(r"(\w+)\s*=(?!=)", source.text[span.start : span.end])
+    named = re.match(r"(\w+)\s*=(?!=)", source.at(span))
     return f"`{named[1]}`" if named else f"the {_in_words(option)} of `{word}`"
 
 

@@ -176,7 +176,7 @@ class Placing(Evaluation):
     ) -> Iterator[Remedies]:
         """What would let a layer fit: its own options first, then what stands above."""
         place = Change(line.span, layer=layer.word, asked=word)
-        as_option = "=" in self.source.text[word.start : word.end]
+        as_option = "=" in self.source.at(word)
         own = list(remedies.other_options(layer, refusal, arrived, place, as_option=as_option))
         shrunk = refusal.code == "kernel-too-large" and arrived.is_map
         if shrunk and len(self.places) == 1 and isinstance(self.places[0], Turn) and self.places[0].turn:
@@ -208,7 +208,7 @@ class Placing(Evaluation):
         for statement in self.spec.body.statements:
             if isinstance(statement, syntax.Input) and self.own_input:
                 span = statement.shape.span
-                written = "".join(self.source.text[span.start : span.end].split())
+                written = "".join(self.source.at(span).split())
                 if re.fullmatch(r"\d+(\*\d+)+", written):
                     yield Remedy(f"sizes are joined by the letter x: `input {written.replace('*', 'x')}`")
 

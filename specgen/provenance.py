@@ -52,7 +52,7 @@ class Spelling:
 
     def text(self, span: Span) -> str:
         """The text of a span, on one line."""
-        return " ".join(self.source.text[span.start : span.end].split())
+        return " ".join(self.source.at(span).split())
 
     @cached_property
     def statements(self) -> tuple[tuple[syntax.Statement, tuple[syntax.Body, ...]], ...]:

@@ -82,7 +82,7 @@ def without_a_pooling(placed: Sequence[Sequence[Draft]], layer: Layer, source: S
             continue
         after = _again((one.layer for one in steps[index + 1 :]), step.input)
         if after is not None and _again((layer,), after) is not None:
-            word = source.text[step.span.start : step.span.end].split()[0]
+            word = source.at(step.span).split()[0]
             line = source.position(step.span.start)[0]
             yield Remedy(f"without the `{word}` in line {line} it fits", Change(step.span, left_out=True))
 
@@ -151,7 +151,7 @@ def _place(step: DraftLayer, proposed: str, source: Source) -> str:
     words = map(registry.find, re.findall(r"[A-Za-z_]\w*", source.line(number).partition("#")[0]))
     if sum(word is not None and word.family in ("conv", "linear", "pool") for word in words) == 1:
         return f"in line {number}"
-    written = source.text[step.span.start : step.span.end].split()
+    written = source.at(step.span).split()
     if proposed.startswith(f"{step.layer.word} "):
         return f"for `{' '.join(written[:2])}` in line {number}"
     line, start = source.line(number), step.span.start - source.start_of_line(number)

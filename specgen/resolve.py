@@ -309,9 +309,7 @@ class _Resolver(LineResolver):
         for argument in init.arguments:
             if not isinstance(argument, syntax.Option):
                 written = [
-                    self.source.text[one.span.start : one.span.end]
-                    for one in init.arguments
-                    if not isinstance(one, syntax.Option)
+                    self.source.at(one.span) for one in init.arguments if not isinstance(one, syntax.Option)
                 ]
                 known = () if function is None else tuple(function.options)
                 pairs = " ".join(f"{name}={value}" for name, value in zip(known, written, strict=False))
@@ -345,7 +343,7 @@ class _Resolver(LineResolver):
         for index, setting in enumerate(variant.settings):
             if not isinstance(setting, syntax.Option):
                 values = [one for one in variant.settings[index:] if not isinstance(one, syntax.Option)]
-                words = [self.source.text[one.span.start : one.span.end] for one in values]
+                words = [self.source.at(one.span) for one in values]
                 pair = words[:2] if words[0] in self.params else [*self.params, words[0]]
                 help_ = (f"write `{'='.join(pair)}`",) if len(pair) == 2 else ()
                 self.problem(
@@ -356,7 +354,7 @@ class _Resolver(LineResolver):
                 if self.params:
                     self.unknown(setting.name, "param", self.params)
                 else:
-                    written = self.source.text[setting.span.start : setting.span.end].replace("=", " = ", 1)
+                    written = self.source.at(setting.span).replace("=", " = ", 1)
                     title = f"there is no param `{setting.name.text}`"
                     self.problem(
                         "unknown-param", title, setting.name.span, "", f"define it: `param {written}`"

@@ -366,7 +366,7 @@ class LineResolver:
             case syntax.Prefix(operand=part):
                 self.value(part, names, extra, operand=True)
             case syntax.Chain(span=span) if self._dashed(span) in extra:
-                title = f"`{of}` has no value `{self.source.text[span.start : span.end]}`"
+                title = f"`{of}` has no value `{self.source.at(span)}`"
                 self.problem("unknown-value", title, span, "", f"write `{self._dashed(span)}`")
             case syntax.Chain(first=first, rest=rest):
                 numbers = rest[0][0] not in ("==", "!=", "and", "or")
@@ -378,7 +378,7 @@ class LineResolver:
                     advice = [] if arguments else [f"write `{function.text}`"]
                     if arguments:
                         span = arguments[0].span
-                        advice = [f"write `{function.text}={self.source.text[span.start : span.end]}`"]
+                        advice = [f"write `{function.text}={self.source.at(span)}`"]
                     self.problem("unknown-function", title, function.span, "", *advice)
                 elif function.text not in FUNCTIONS:
                     self.unknown(function, "function", FUNCTIONS)
@@ -387,7 +387,7 @@ class LineResolver:
 
     def _dashed(self, span: Span) -> str:
         """Words with dashes between them as one with underscores: `nearest-exact` is `nearest_exact`."""
-        return self.source.text[span.start : span.end].replace("-", "_")
+        return self.source.at(span).replace("-", "_")
 
     # --- what to say -----------------------------------------------------------------------------
 
@@ -406,7 +406,7 @@ class LineResolver:
 
     def _unknown_option(self, word: str, layer: type[Layer], argument: syntax.Option) -> None:
         name = argument.name
-        value = self.source.text[argument.value.span.start : argument.value.span.end]
+        value = self.source.at(argument.value.span)
         help_ = suggestions.for_option(name.text, value, word, layer, guess=not self.enough)
         is_flag = name.text in options.flags(layer)
         title = f"`{name.text}` takes no value" if is_flag else f"`{word}` has no option `{name.text}`"

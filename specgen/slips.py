@@ -51,17 +51,17 @@ def slip_on_line(
         case (syntax.Chain(first=syntax.Name(text=flag), rest=(("and", _), *_), span=span), *_) if (
             flag in flags and flag not in names
         ):
-            listed = source.text[span.start : span.end].replace(" and ", " ")
+            listed = source.at(span).replace(" and ", " ")
             return Slip("`and` joins conditions", span, f"options are separated by spaces: `{listed}`")
         case (syntax.Name(text=text) as first, syntax.Option(name=option) as second) if (
             text not in flags and (meant := vocabulary.ours(text + option.text, known))
         ):
-            value = source.text[second.value.span.start : second.value.span.end]
+            value = source.at(second.value.span)
             return _nothing(word, first, f"write `{meant}={value}`")
         case (syntax.Name(text="x") as first, syntax.Number(span=span)):
-            return _nothing(word, first, _times(source, first, source.text[span.start : span.end]))
+            return _nothing(word, first, _times(source, first, source.at(span)))
         case (syntax.Name() as first, syntax.Number(span=span) | syntax.TupleOf(span=span)):
-            return _without_equal(word, known, first, source.text[span.start : span.end])
+            return _without_equal(word, known, first, source.at(span))
         case (syntax.Name(text=text) as first, *_) if run := re.fullmatch(r"([a-z]+)(\d+(?:x\d+)*)", text):
             if run[1] == "x":
                 return _nothing(word, first, _times(source, first, run[2]))
@@ -70,16 +70,16 @@ def slip_on_line(
         case (syntax.Chain(first=syntax.Name() as first, rest=(("==", value),)), *_) if (
             first.text not in names
         ):
-            return _without_equal(word, known, first, source.text[value.span.start : value.span.end])
+            return _without_equal(word, known, first, source.at(value.span))
         case (syntax.Chain(span=span), *behind) if meant := _with_dashes(source, layer, span, behind):
-            return Slip(f"`{source.text[span.start : span.end]}` means nothing to `{word}`", span, meant)
+            return Slip(f"`{source.at(span)}` means nothing to `{word}`", span, meant)
         case (
             syntax.Chain(
                 rest=(("-", (syntax.Name() as last) | syntax.Prefix(operand=syntax.Name() as last)),)
             ),
             syntax.Number(span=span),
         ) if last.text in known and last.text not in names:
-            help_ = f"write `{last.text}={source.text[span.start : span.end]}`"
+            help_ = f"write `{last.text}={source.at(span)}`"
             return Slip("an option is given by its name and `=`", last.span, help_)
         case (syntax.Chain(rest=(("-", syntax.Prefix(operand=syntax.Name() as last)), *_)), *_) if (
             last.text not in names
@@ -123,7 +123,7 @@ def _comment(sign: str, name: syntax.Name) -> Slip:
 
 def _with_dashes(source: Source, layer: type[Layer], span: Span, behind: Sequence[syntax.Argument]) -> str:
     """What is meant by words with dashes between them: `leaky-relu`, `no-bias`, `kernel-size 3`."""
-    written = source.text[span.start : span.end]
+    written = source.at(span)
     if not re.fullmatch(r"[A-Za-z]\w*(-[A-Za-z]\w*)+", written):
         return ""
     known, flags = options.option_names(layer), options.flags(layer)
@@ -133,7 +133,7 @@ def _with_dashes(source: Source, layer: type[Layer], span: Span, behind: Sequenc
             return f"write `{word}`"
     option = vocabulary.ours(joined, known)
     if option and behind and isinstance(behind[0], (syntax.Number, syntax.TupleOf)):
-        return f"write `{option}={source.text[behind[0].span.start : behind[0].span.end]}`"
+        return f"write `{option}={source.at(behind[0].span)}`"
     return ""
 
 
@@ -167,11 +167,11 @@ def instead_of_position(
         argument: the value.
         arguments: everything on the line, of which it is one.
     """
-    text = source.text[argument.span.start : argument.span.end]
+    text = source.at(argument.span)
     if isinstance(argument, syntax.Channels) and layer.takes_trim:
         return ("`in` is how many channels arrive; instance normalisation is `norm=instancenorm`",)
     windowed = "k" in layer.short and isinstance(argument, (syntax.Number, syntax.TupleOf))
-    numbers = [source.text[one.span.start : one.span.end] for one in arguments]
+    numbers = [source.at(one.span) for one in arguments]
     plain = all(isinstance(one, (syntax.Number, syntax.TupleOf)) for one in arguments)
     match arguments:
         case (syntax.TupleOf(), syntax.Number(), *_) if windowed and layer.takes_trim:

@@ -42,6 +42,10 @@ class Source:
         starts.extend(i + 1 for i, char in enumerate(self.text) if char == "\n")
         return starts
 
+    def at(self, span: Span) -> str:
+        """What is written in a span."""
+        return self.text[span.start : span.end]
+
     def position(self, offset: int) -> tuple[int, int]:
         """Line and column of an offset, both counted from 1; columns count characters."""
         line = bisect_right(self._line_starts, offset)

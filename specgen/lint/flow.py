@@ -48,7 +48,7 @@ class Checked:
 
     def text(self, span: Span) -> str:
         """What was written there."""
-        return self.source.text[span.start : span.end]
+        return self.source.at(span)
 
     def warn(self, code: str, title: str, *labels: Label | None, help: str = "") -> Diagnostic:  # noqa: A002
         """A warning at the first of some labels."""
