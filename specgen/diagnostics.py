@@ -156,7 +156,7 @@ def render(diagnostic: Diagnostic) -> str:
     source, place = diagnostic.source, diagnostic.place
     margin = 1
     if source is not None and place is not None:
-        numbers = [source.position(label.span.start)[0] for label in diagnostic.labels]
+        numbers = [source.line_of(label.span) for label in diagnostic.labels]
         margin = len(str(max(numbers)))
         lines.append(f"{' ' * margin}--> {printable(source.name)}:{place[0]}:{place[1]}")
         lines.append(f"{' ' * margin} |")
@@ -197,7 +197,7 @@ def _excerpt(source: Source, labels: Sequence[Label], margin: int) -> list[str]:
     """The labelled lines in the file's order, each with its marks; a gap is shown as dots."""
     by_line: dict[int, list[Label]] = {}
     for label in sorted(labels, key=lambda label: label.span):
-        by_line.setdefault(source.position(label.span.start)[0], []).append(label)
+        by_line.setdefault(source.line_of(label.span), []).append(label)
     drawn, last = [], None
     for number, here in by_line.items():
         if last is not None and number > last + 1:

@@ -229,7 +229,7 @@ def _finish_sequence(evaluation: Evaluation, children: list[Draft]) -> tuple[Chi
 
 
 def _finish(evaluation: Evaluation, child: Draft, name: str) -> Child:
-    line = evaluation.source.position(child.span.start)[0]
+    line = evaluation.source.line_of(child.span)
     ends: dict[str, Any] = {
         "name": name,
         "input": child.input,
@@ -260,7 +260,7 @@ def _finish_members(evaluation: Evaluation, children: list[Draft], names: _Names
             branches = tuple(
                 Branch(steps=_finish_members(evaluation, branch, names)) for branch in child.branches
             )
-            line = evaluation.source.position(child.span.start)[0]
+            line = evaluation.source.line_of(child.span)
             ends: dict[str, Any] = {
                 "input": child.input,
                 "output": child.output,

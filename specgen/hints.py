@@ -62,7 +62,7 @@ def last_shrinking(placed: Sequence[Sequence[Draft]], source: Source) -> Label |
     if not smaller or layers[-1].output.spatial != smaller[-1].output.spatial:
         return last_change(placed)
     text = f"this makes {smaller[-1].output}"
-    lines = [source.position(one.span.start)[0] for one in smaller]
+    lines = [source.line_of(one.span) for one in smaller]
     if len(smaller) > 1 and all(_halves(one.input, one.output) for one in smaller):
         places = ", ".join(abridged([str(line) for line in sorted(set(lines))]))
         text += f", the last of {len(smaller)} halvings (line{'s' * (len(set(lines)) > 1)} {places})"

@@ -52,7 +52,7 @@ def init_rule(evaluation: Evaluation, statement: syntax.Init, scope: Scope) -> I
         function=statement.function.text,
         options=values,
         bias=None if bias is None else float(bias),
-        line=evaluation.source.position(statement.span.start)[0],
+        line=evaluation.source.line_of(statement.span),
     )
 
 
@@ -65,6 +65,6 @@ def check_init(evaluation: Evaluation, spec: syntax.Spec, network: Network) -> N
     evaluation.fail(
         "init-does-not-fit",
         f"`{rule.function}` cannot fill a weight of {axes} {'axis' if axes == 1 else 'axes'}",
-        next(span for span in spans if evaluation.source.position(span.start)[0] == rule.line),
+        next(span for span in spans if evaluation.source.line_of(span) == rule.line),
         f"it reaches `{path}.weight`, which is the weight of a `{step.layer.word}`",
     )

@@ -48,7 +48,7 @@ class Spelling:
 
     def line(self, span: Span) -> int:
         """The line that a span starts in, counted from 1."""
-        return self.source.position(span.start)[0]
+        return self.source.line_of(span)
 
     def text(self, span: Span) -> str:
         """The text of a span, on one line."""

@@ -83,7 +83,7 @@ def without_a_pooling(placed: Sequence[Sequence[Draft]], layer: Layer, source: S
         after = _again((one.layer for one in steps[index + 1 :]), step.input)
         if after is not None and _again((layer,), after) is not None:
             word = source.at(step.span).split()[0]
-            line = source.position(step.span.start)[0]
+            line = source.line_of(step.span)
             yield Remedy(f"without the `{word}` in line {line} it fits", Change(step.span, left_out=True))
 
 
@@ -147,7 +147,7 @@ def _named(stride: Any, strides: Iterable[Traced]) -> Traced | None:
 
 def _place(step: DraftLayer, proposed: str, source: Source) -> str:
     """Which layer is to be changed: by its line, and by its words where others stand in that line."""
-    number = source.position(step.span.start)[0]
+    number = source.line_of(step.span)
     words = map(registry.find, re.findall(r"[A-Za-z_]\w*", source.line(number).partition("#")[0]))
     if sum(word is not None and word.family in ("conv", "linear", "pool") for word in words) == 1:
         return f"in line {number}"

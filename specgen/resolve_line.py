@@ -399,7 +399,7 @@ class LineResolver:
         if help_ == [suggestions.NOTHING_LIKE_IT]:
             from specgen.text_errors import PROSE, is_prose
 
-            line = self.source.line(self.source.position(name.span.start)[0])
+            line = self.source.line(self.source.line_of(name.span))
             help_ = [PROSE] if is_prose(line) else help_
         title = f"`{of}` has no {what} `{name.text}`" if of else f"there is no {what} `{name.text}`"
         self.problem(f"unknown-{what.split()[0]}", title, name.span, "", *help_, also=also)

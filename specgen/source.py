@@ -51,6 +51,10 @@ class Source:
         line = bisect_right(self._line_starts, offset)
         return line, offset - self._line_starts[line - 1] + 1
 
+    def line_of(self, span: Span) -> int:
+        """The number of the line that a span starts in."""
+        return self.position(span.start)[0]
+
     def line(self, number: int) -> str:
         """The text of a line, counted from 1, without its line end."""
         start = self._line_starts[number - 1]

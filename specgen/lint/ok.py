@@ -85,7 +85,7 @@ def _elsewhere(one: Ok, warnings: Sequence[Diagnostic]) -> Label | None:
     """The place of a warning of that code that has its other half on this line."""
     for warning in warnings:
         if warning.code == one.code and warning.source is not None:
-            lines = [warning.source.position(label.span.start)[0] for label in warning.labels]
+            lines = [warning.source.line_of(label.span) for label in warning.labels]
             if one.line in lines[1:]:
                 return also(warning.labels[0].span, "the warning is about this line")
     return None
