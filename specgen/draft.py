@@ -229,14 +229,7 @@ def _finish_sequence(evaluation: Evaluation, children: list[Draft]) -> tuple[Chi
 
 
 def _finish(evaluation: Evaluation, child: Draft, name: str) -> Child:
-    line = evaluation.source.line_of(child.span)
-    ends: dict[str, Any] = {
-        "name": name,
-        "input": child.input,
-        "output": child.output,
-        "line": line,
-        "guard": child.guard,
-    }
+    ends = {"name": name, **_ends(evaluation, child)}
     match child:
         case DraftLayer():
             if evaluation.trace is not None and child.origin is not None:
@@ -252,6 +245,12 @@ def _finish(evaluation: Evaluation, child: Draft, name: str) -> Child:
     raise AssertionError(child)
 
 
+def _ends(evaluation: Evaluation, child: Draft) -> dict[str, Any]:
+    """What every node has: the shapes at both ends, its line, and its condition."""
+    line = evaluation.source.line_of(child.span)
+    return {"input": child.input, "output": child.output, "line": line, "guard": child.guard}
+
+
 def _finish_members(evaluation: Evaluation, children: list[Draft], names: _Names) -> tuple[Member, ...]:
     """The members of a block: layers deep in branches are its direct children all the same."""
     members: list[Member] = []
@@ -260,15 +259,8 @@ def _finish_members(evaluation: Evaluation, children: list[Draft], names: _Names
             branches = tuple(
                 Branch(steps=_finish_members(evaluation, branch, names)) for branch in child.branches
             )
-            line = evaluation.source.line_of(child.span)
-            ends: dict[str, Any] = {
-                "input": child.input,
-                "output": child.output,
-                "line": line,
-                "guard": child.guard,
-            }
             kind: Any = child.kind
-            members.append(Parallel(**ends, join=kind, branches=branches))
+            members.append(Parallel(**_ends(evaluation, child), join=kind, branches=branches))
         else:
             members.append(_finish(evaluation, child, names.of(child)))
     return tuple(members)
