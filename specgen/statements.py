@@ -181,12 +181,15 @@ class Elaborator(Joining):
 
     def _group(self, label: syntax.Name | None, body: syntax.Body, scope: Scope, span: Span) -> None:
         arrived = self.arrived(span)
-        frame = Frame("group")
-        self.frames.append(frame)
+        children = self._sequence("group", body, scope)
+        first = children[0].input if children else arrived
+        self.place(DraftSequence(label, "group", first, self.arrived(span), span, children))
+
+    def _sequence(self, kind: str, body: syntax.Body, scope: Scope) -> list[Draft]:
+        """The steps of a body in a sequence of their own, which is open while it lasts."""
+        self.frames.append(Frame(kind))
         self._statements(body, scope)
-        self.frames.pop()
-        first = frame.children[0].input if frame.children else arrived
-        self.place(DraftSequence(label, "group", first, self.arrived(span), span, frame.children))
+        return self.frames.pop().children
 
     def _repeat(self, repeat: syntax.Repeat, scope: Scope) -> None:
         count = self.evaluate(lambda evaluator: evaluator.whole(repeat.turns), scope)
@@ -235,9 +238,7 @@ class Elaborator(Joining):
         match body.statements:
             case (syntax.Apply(word=syntax.Name("id"), arguments=(), label=None),):
                 return []
-        self.frames.append(Frame("branch"))
-        self._statements(body, scope.inner())
-        return self.frames.pop().children
+        return self._sequence("branch", body, scope.inner())
 
     def _parallel(self, statement: syntax.Parallel, scope: Scope) -> None:
         self.count(statement.span)
@@ -356,9 +357,7 @@ class Elaborator(Joining):
     def _chain(self, line: syntax.Apply, block: syntax.Block, inner: Scope) -> None:
         """A block of blocks: an `nn.Sequential`, whose numbers keep the user's names."""
         arrived = self.arrived(line.span)
-        self.frames.append(Frame("chain"))
-        self._statements(block.body, inner.inner())
-        children = self.frames.pop().children
+        children = self._sequence("chain", block.body, inner.inner())
         output = self.arrived(line.span)
         self.place(DraftSequence(line.label, block.name.text, arrived, output, line.span, children))
 
@@ -375,9 +374,7 @@ class Elaborator(Joining):
         self.behind = {name: self.params_behind(value) for name, value in known.items()}
         self.decided, self.arguments, self.guards, self._guard = set(), known, (), None
         self.shape = draft.enter(arrived)
-        self.frames.append(Frame("block"))
-        self._statements(body, outer.module(arguments, self.behind).inner())
-        children = self.frames.pop().children
+        children = self._sequence("block", body, outer.module(arguments, self.behind).inner())
         self.arguments, self.guards, self.behind = around
         self._guard = None
         self.decided = outside | arithmetic.names(tuple(known[name] for name in self.decided & known.keys()))
