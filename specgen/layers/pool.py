@@ -32,6 +32,8 @@ class WindowPool(Layer):
     short = {"k": "kernel_size", "s": "stride", "p": "padding"}
     formula = "floor((in + 2·p − k) / s) + 1 per axis; with ceil the quotient is rounded up"
     torch_name: ClassVar[str]
+    #: The keywords of its call behind the kernel and the stride.
+    further: ClassVar[tuple[str, ...]]
 
     kernel_size: Annotated[PerAxis, Axes(1)] = 2
     stride: Annotated[PerAxis | None, Either(Axes(1), Absent())] = None
@@ -72,27 +74,20 @@ class WindowPool(Layer):
         return kernel, stride, per_axis(self.padding, x, "padding")
 
     def call(self, x: Shape) -> Call:
-        kernel = collapse(per_axis(self.kernel_size, x, "kernel_size"))
-        stride = kernel if self.stride is None else collapse(per_axis(self.stride, x, "stride"))
-        keywords: dict[str, Argument] = {"kernel_size": kernel}
-        if self.stride is not None:
-            keywords |= unless(kernel, stride=stride)
-        return Call(f"{self.torch_name}{x.rank}d", (), {**keywords, **self.own_keywords(x)})
+        kernel, stride, _ = map(collapse, self._axes(x))
+        keywords: dict[str, Argument] = {} if self.stride is None else unless(kernel, stride=stride)
+        further = self.changed(*self.further)
+        return Call(f"{self.torch_name}{x.rank}d", (), {"kernel_size": kernel, **keywords, **further})
 
     def settled(self, x: Shape) -> dict[str, Any]:
         settled = super().settled(x)
         return {**settled, "stride": settled["kernel_size"] if self.stride is None else settled["stride"]}
 
     def windows(self, x: Shape) -> tuple[Window, ...]:
-        kernel = per_axis(self.kernel_size, x, "kernel_size")
-        stride = kernel if self.stride is None else per_axis(self.stride, x, "stride")
+        kernel, stride, _ = self._axes(x)
         return tuple(
             Window(d * (k - 1) + 1, s) for k, s, d in zip(kernel, stride, self.dilation_for(x), strict=True)
         )
-
-    def own_keywords(self, x: Shape) -> dict[str, Argument]:
-        """The keywords behind the kernel and the stride."""
-        return self.changed("padding", "ceil_mode")
 
 
 @register_layer
@@ -105,6 +100,7 @@ class MaxPool(WindowPool):
     formula = "floor((in + 2·p − d·(k − 1) − 1) / s) + 1 per axis; with ceil the quotient is rounded up"
     example = "M k=3 s=2 p=1"
     torch_name = "MaxPool"
+    further = ("padding", "dilation", "ceil_mode")
 
     dilation: Annotated[PerAxis, Axes(1)] = 1
 
@@ -131,9 +127,6 @@ class MaxPool(WindowPool):
     def saved(self, x: Shape, contiguous: bool) -> Saved:
         return Saved(input=True, bytes=_INDEX * self.infer(x).elements)
 
-    def own_keywords(self, x: Shape) -> dict[str, Argument]:
-        return self.changed("padding", "dilation", "ceil_mode")
-
 
 @register_layer
 class AvgPool(WindowPool):
@@ -143,6 +136,7 @@ class AvgPool(WindowPool):
     other_words = ("A",)
     example = "A k=3 s=1 p=1 count_include_pad=false"
     torch_name = "AvgPool"
+    further = ("padding", "ceil_mode", "count_include_pad", "divisor_override")
 
     count_include_pad: Annotated[bool, Flag()] = True
     divisor_override: Annotated[int | None, Either(Whole(1), Absent())] = None
@@ -160,9 +154,6 @@ class AvgPool(WindowPool):
         if x.rank == 3 and any(k > size for k, size in zip(kernel, x.spatial, strict=True)):
             raise too_large(kernel, (1, 1, 1), x, ": PyTorch's `AvgPool3d` does not count the padding here")
         return out
-
-    def own_keywords(self, x: Shape) -> dict[str, Argument]:
-        return self.changed("padding", "ceil_mode", "count_include_pad", "divisor_override")
 
 
 class AdaptivePool(Layer):
