@@ -104,11 +104,6 @@ def times(sizes: tuple[int, ...]) -> str:
 PerAxis = int | tuple[int, ...]
 
 
-def spread(value: PerAxis, rank: int) -> tuple[int, ...]:
-    """An option that may be one number or one an axis, as one an axis."""
-    return value if isinstance(value, tuple) else (value,) * rank
-
-
 def collapse(values: tuple[int, ...]) -> PerAxis:
     """One number where all axes agree: `(3, 3)` is `3`."""
     first = values[0]

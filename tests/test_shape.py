@@ -13,7 +13,7 @@ import specgen
 from specgen import arithmetic
 from specgen.arithmetic import Symbol
 from specgen.json_form import ShapeField
-from specgen.shape import LARGEST, Shape, along, collapse, spread, times, transposed, window
+from specgen.shape import LARGEST, Shape, along, collapse, times, transposed, window
 
 torch.set_num_threads(1)
 
@@ -195,7 +195,6 @@ def test_replacing_sizes_keeps_the_layout() -> None:
 
 
 def test_one_number_and_one_an_axis() -> None:
-    assert spread(3, 2) == (3, 3) and spread((1, 2), 2) == (1, 2)
     assert collapse((3, 3)) == 3 and collapse((1, 2)) == (1, 2) and collapse((4,)) == 4
     k = arithmetic.traced(3, Symbol("k"))
     assert arithmetic.names(collapse((k, k))) == {"k"}

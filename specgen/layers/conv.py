@@ -65,7 +65,7 @@ class Convolution(Layer):
 
     def infer(self, x: Shape) -> Shape:
         need_map(x, self.word)
-        kernel, stride, padding, dilation = self._axes(x)
+        kernel, stride, padding, dilation = self.axes(x)
         if self.padding == "same" and any(s != 1 for s in stride):
             raise Refusal(
                 "same-needs-stride-1",
@@ -87,7 +87,7 @@ class Convolution(Layer):
         return Shape(channels, out)
 
     def call(self, x: Shape) -> Call:
-        kernel, _, sides, _ = self._axes(x)
+        kernel, _, sides, _ = self.axes(x)
         padding: Argument = "same" if self.padding == "same" else collapse(sides)
         return Call(
             f"Conv{x.rank}d",
@@ -115,10 +115,10 @@ class Convolution(Layer):
         channels = worked_shape(Shape(self.channels_out(shape_on_board(x))))
         if self.padding == "same":
             return channels
-        return channels + worked(window, x.spatial, *self._axes(x))
+        return channels + worked(window, x.spatial, *self.axes(x))
 
     def settled(self, x: Shape) -> dict[str, Any]:
-        _, _, padding, _ = self._axes(x)
+        _, _, padding, _ = self.axes(x)
         return {**super().settled(x), "padding": "same" if self.padding == "same" else collapse(padding)}
 
     def saved(self, x: Shape, contiguous: bool) -> Saved:
@@ -135,19 +135,19 @@ class Convolution(Layer):
         return Saved(input=needs_input, values=int(x.channels) * padded)
 
     def windows(self, x: Shape) -> tuple[Window, ...]:
-        kernel, stride, _, dilation = self._axes(x)
+        kernel, stride, _, dilation = self.axes(x)
         return tuple(Window(d * (k - 1) + 1, s) for k, s, d in zip(kernel, stride, dilation, strict=True))
 
     def _sides(self, x: Shape) -> list[tuple[int, int]]:
         """Padding before and after, per axis: of `same`, the odd one is behind."""
-        kernel, _, padding, dilation = self._axes(x)
+        kernel, _, padding, dilation = self.axes(x)
         behind = [
             -(-d * (k - 1) // 2) if self.padding == "same" else p
             for p, k, d in zip(padding, kernel, dilation, strict=True)
         ]
         return list(zip(padding, behind, strict=True))
 
-    def _axes(self, x: Shape) -> tuple[tuple[int, ...], ...]:
+    def axes(self, x: Shape) -> tuple[tuple[int, ...], ...]:
         """Kernel, stride, padding of one side, and dilation, per axis; of `same`, the smaller side."""
         kernel = per_axis(self.kernel_size, x, "kernel_size")
         stride = per_axis(self.stride, x, "stride")
@@ -269,12 +269,13 @@ class TransposedConv(Layer):
         return Shape(self.out_channels, out)
 
     def call(self, x: Shape) -> Call:
+        axes = self._options(x)
         return Call(
             f"ConvTranspose{x.rank}d",
             (x.channels, self.out_channels),
             {
-                "kernel_size": collapse(per_axis(self.kernel_size, x, "kernel_size")),
-                **unless(1, stride=collapse(per_axis(self.stride, x, "stride"))),
+                "kernel_size": collapse(axes["kernel_size"]),
+                **unless(1, stride=collapse(axes["stride"])),
                 **self.changed("padding", "output_padding", "groups", "bias", "dilation"),
             },
         )
@@ -296,9 +297,9 @@ class TransposedConv(Layer):
         return {name: per_axis(getattr(self, name), x, name) for name in names}
 
     def windows(self, x: Shape) -> tuple[Window, ...]:
-        options = (self.kernel_size, self.stride, self.dilation)
-        axes = (per_axis(value, x, "kernel_size") for value in options)
+        kernel, stride, _, dilation, _ = self._options(x).values()
         # Of a kernel's places, only every stride-th meets an input.
         return tuple(
-            Window(-(-(d * (k - 1) + 1) // s), Fraction(1, int(s))) for k, s, d in zip(*axes, strict=True)
+            Window(-(-(d * (k - 1) + 1) // s), Fraction(1, int(s)))
+            for k, s, d in zip(kernel, stride, dilation, strict=True)
         )

@@ -65,7 +65,11 @@ class WindowPool(Layer):
         return x.replace(spatial=out)
 
     def workings(self, x: Shape) -> tuple[Working, ...]:
-        return worked(window, x.spatial, *self._axes(x), self.dilation_for(x), ceil=self.ceil_mode)
+        return worked(window, x.spatial, *self.axes(x), ceil=self.ceil_mode)
+
+    def axes(self, x: Shape) -> tuple[tuple[int, ...], ...]:
+        """Kernel, stride, padding of one side, and dilation, per axis."""
+        return (*self._axes(x), self.dilation_for(x))
 
     def _axes(self, x: Shape) -> tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]:
         """Kernel, stride and padding, per axis."""
@@ -84,10 +88,8 @@ class WindowPool(Layer):
         return {**settled, "stride": settled["kernel_size"] if self.stride is None else settled["stride"]}
 
     def windows(self, x: Shape) -> tuple[Window, ...]:
-        kernel, stride, _ = self._axes(x)
-        return tuple(
-            Window(d * (k - 1) + 1, s) for k, s, d in zip(kernel, stride, self.dilation_for(x), strict=True)
-        )
+        kernel, stride, _, dilation = self.axes(x)
+        return tuple(Window(d * (k - 1) + 1, s) for k, s, d in zip(kernel, stride, dilation, strict=True))
 
 
 @register_layer

@@ -11,10 +11,10 @@ from specgen.draft import DraftLayer
 from specgen.layers.base import Layer, Refusal, inferred
 from specgen.layers.conv import Convolution
 from specgen.layers.fields import WrongOptions
-from specgen.layers.pool import MaxPool, WindowPool
+from specgen.layers.pool import WindowPool
 from specgen.lint.flow import Checked, Met, also
 from specgen.options import written
-from specgen.shape import Shape, collapse, spread, times
+from specgen.shape import Shape, collapse, times
 from specgen.source import Span
 
 #: What lies along each axis, by the number of axes.
@@ -44,12 +44,8 @@ def _unread(layer: Layer, x: Shape, out: Shape) -> tuple[int, ...]:
     """How many lines at the end of each axis no window reaches; windows with gaps leave out some anyway."""
     if not isinstance(layer, (Convolution, WindowPool)) or getattr(layer, "padding", 0) == "same":
         return ()
-    kernel = spread(layer.kernel_size, x.rank)
-    stride = kernel if layer.stride is None else spread(layer.stride, x.rank)
     unread = []
-    for size, n, k, s, p, d in zip(
-        x.spatial, out.spatial, kernel, stride, _padding(layer, x.rank), _dilation(layer, x), strict=True
-    ):
+    for size, n, k, s, p, d in zip(x.spatial, out.spatial, *layer.axes(x), strict=True):
         reached = (n - 1) * s + d * (k - 1) + 1 - p
         unread.append(max(0, int(size - reached)) if s <= d * (k - 1) + 1 else 0)
     return tuple(unread)
@@ -64,10 +60,10 @@ def lines_skipped(checked: Checked) -> Iterator[Diagnostic]:
         layer, x = met.step.layer, met.step.input
         if not isinstance(layer, (Convolution, WindowPool)) or layer.stride is None:
             continue
-        kernel, stride = spread(layer.kernel_size, x.rank), spread(layer.stride, x.rank)
+        kernel, stride, _, dilation = layer.axes(x)
         covers = tuple(
             d * (k - 1) + 1 if k > 1 and n > 1 else s
-            for k, s, d, n in zip(kernel, stride, _dilation(layer, x), met.step.output.spatial, strict=True)
+            for k, s, d, n in zip(kernel, stride, dilation, met.step.output.spatial, strict=True)
         )
         skipped = tuple(max(0, int(s - c)) for s, c in zip(stride, covers, strict=True))
         if any(skipped):
@@ -79,17 +75,6 @@ def lines_skipped(checked: Checked) -> Iterator[Diagnostic]:
                 where_used(met),
                 help=f"with `s={written(closer)}` every one is read",
             )
-
-
-def _dilation(layer: Convolution | WindowPool, x: Shape) -> tuple[int, ...]:
-    return spread(layer.dilation, x.rank) if isinstance(layer, (Convolution, MaxPool)) else (1,) * x.rank
-
-
-def _padding(layer: Convolution | WindowPool, rank: int) -> tuple[int, ...]:
-    if layer.padding == "half":
-        pairs = zip(spread(layer.kernel_size, rank), spread(layer.dilation, rank), strict=True)
-        return tuple(d * (k - 1) // 2 for k, d in pairs)
-    return (0,) * rank if isinstance(layer.padding, str) else spread(layer.padding, rank)
 
 
 def _lines(unread: tuple[int, ...]) -> str:

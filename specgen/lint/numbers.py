@@ -15,7 +15,7 @@ from specgen.layers.reshape import ChannelShuffle, Pad, PixelShuffle, Upsample
 from specgen.lint.flow import Checked
 from specgen.lint.maps import where_used
 from specgen.options import written
-from specgen.shape import spread, times
+from specgen.shape import times
 
 
 def dropout_rate(checked: Checked) -> Iterator[Diagnostic]:
@@ -116,10 +116,8 @@ def only_padding(checked: Checked) -> Iterator[Diagnostic]:
         given = step.given.get("padding")
         if given is None or not isinstance(layer, Convolution) or isinstance(layer.padding, str):
             continue
-        rank = step.input.rank
-        kernel, dilation = spread(layer.kernel_size, rank), spread(layer.dilation, rank)
+        kernel, _, sides, dilation = layer.axes(step.input)
         covers = tuple(int(d * (k - 1) + 1) for k, d in zip(kernel, dilation, strict=True))
-        sides = spread(layer.padding, rank)
         if layer.padding_mode == "zeros" and any(p >= size for p, size in zip(sides, covers, strict=True)):
             yield checked.warn(
                 "only-padding",
