@@ -38,14 +38,12 @@ _UNKNOWN_SIZE = "a size that is not known is a param: `param size = 224`, `input
 _QUOTES = {'"': '"', "'": "'", "“": "”", "”": "”", "„": "“", "‘": "’", "’": "’", "«": "»", "`": "`"}
 _DASHES = "‐‑‒–—−"
 
+_LISTS = "a spec lists layers, one on a line: `conv 64 k=3`"
+
 #: How a line of another language looks, what that is, and what a spec has instead.
 _ELSEWHERE = (
-    (r"\s*</?[A-Za-z!?]", "XML, not a spec", "a spec lists layers, one on a line: `conv 64 k=3`"),
-    (
-        r'[{\[\s]*"\w+"\s*:\s*(["\[{\d-]|true|false|null|$)',
-        "JSON, not a spec",
-        "a spec lists layers, one on a line: `conv 64 k=3`",
-    ),
+    (r"\s*</?[A-Za-z!?]", "XML, not a spec", _LISTS),
+    (r'[{\[\s]*"\w+"\s*:\s*(["\[{\d-]|true|false|null|$)', "JSON, not a spec", _LISTS),
     (
         r"\s*\[\w+\]\s*$",
         "a section of a configuration, not a spec",
@@ -57,61 +55,32 @@ _ELSEWHERE = (
         "a spec lists layers without a dash, one on a line: `conv 64 k=3`",
     ),
     (
-        r"\s*\w+\s*\{\s*\w+\s*:\s*[\"\w]",
+        r"\s*\w+\s*\{\s*\w+\s*:\s*[\"\w]|\s*(name|type|top|bottom)\s*:\s*\"",
         "a prototxt, not a spec",
         "a layer has a line, and its options are name=value: `conv1: conv 64 k=3`",
     ),
     (
         r"\s*(import\s+\w|from\s+[\w.]+\s+import\b|class\s+\w[^{]*$|def\s+\w[^{]*$|return\b|async\s|print\()",
         "Python, not a spec",
-        "a spec lists layers, one on a line: `conv 64 k=3`; what is used again is a `block`",
-    ),
-    (
-        r"\s*(name|type|top|bottom)\s*:\s*\"",
-        "a prototxt, not a spec",
-        "a layer has a line, and its options are name=value: `conv1: conv 64 k=3`",
+        f"{_LISTS}; what is used again is a `block`",
     ),
     (
         r"\s*\d+[.)]\s+[A-Za-z]|\s*[*•+]\s+[A-Za-z]",
         "a list of Markdown, not a spec",
         "a spec lists layers without signs in front, one on a line: `conv 64 k=3`",
     ),
-    (
-        r"\s*\|[^|].*\|\s*$",
-        "a table of Markdown, not a spec",
-        "a spec lists layers, one on a line: `conv 64 k=3`",
-    ),
-    (
-        r"\s*\[\s*(?:\[\s*)?-1\s*,",
-        "YAML, not a spec",
-        "a spec lists layers, one on a line: `conv 64 k=3`",
-    ),
-    (
-        r"\s*\w+\[[^\]]*\]\s*-->",
-        "a diagram of Mermaid, not a spec",
-        "a spec lists layers, one on a line: `conv 64 k=3`",
-    ),
-    (
-        r"\s*%\w+\s*=\s*\w+\[",
-        "a listing of ONNX, not a spec",
-        "a spec lists layers, one on a line: `conv 64 k=3`",
-    ),
-    (
-        r"\s*\(\w+\):\s*[A-Z]\w*\(",
-        "what PyTorch prints of a network, not a spec",
-        "a spec lists layers, one on a line: `conv 64 k=3`",
-    ),
+    (r"\s*\|[^|].*\|\s*$", "a table of Markdown, not a spec", _LISTS),
+    (r"\s*\[\s*(?:\[\s*)?-1\s*,", "YAML, not a spec", _LISTS),
+    (r"\s*\w+\[[^\]]*\]\s*-->", "a diagram of Mermaid, not a spec", _LISTS),
+    (r"\s*%\w+\s*=\s*\w+\[", "a listing of ONNX, not a spec", _LISTS),
+    (r"\s*\(\w+\):\s*[A-Z]\w*\(", "what PyTorch prints of a network, not a spec", _LISTS),
     (
         r"\s*\w+\s*=\s*\[[^\]]*['\"][MA]['\"]",
         "a list of Python, not a spec",
         "layers follow each other as they are: `conv 64; M; conv 128; M`",
     ),
     (r"\s*(```|~~~)", "Markdown, not a spec", "leave out this line, and the one that closes it"),
-    (
-        r"\s*\\[A-Za-z]+|.*\\\\\s*$",
-        "LaTeX, not a spec",
-        "a spec lists layers, one on a line: `conv 64 k=3`",
-    ),
+    (r"\s*\\[A-Za-z]+|.*\\\\\s*$", "LaTeX, not a spec", _LISTS),
     (r"\s*(/\*|//|--\s|<!--|%\s*[A-Za-z])", "a comment of another language", "a comment starts with `#`"),
     (r"\s*(\"\"\"|''')", "a docstring", "comments at the top of a spec, with `#`, become the docstring"),
 )
@@ -130,14 +99,12 @@ def another_language(source: Source, offset: int) -> SpecError | None:
     # A key of YAML is told by the list below it.
     below = source.text[start + len(line) : start + len(line) + 100]
     is_key = re.fullmatch(r"\s*\w+:\s*", line) and re.match(r"\n\s*- ?\w", below)
+    written = Label(source.span_of_line(number))
     for pattern, language, help_ in _ELSEWHERE:
         if re.match(pattern, f"- {line.lstrip()}" if is_key else line):
-            begin = start + len(line) - len(line.lstrip())
-            span = Span(begin, start + len(line.rstrip()))
-            return error(source, f"this is {language}", Label(span), help_=(help_,))
+            return error(source, f"this is {language}", written, help_=(help_,))
     if is_prose(line):
-        span = Span(start + len(line) - len(line.lstrip()), start + len(line.rstrip()))
-        return error(source, "this is prose, not a spec", Label(span), help_=(PROSE,))
+        return error(source, "this is prose, not a spec", written, help_=(PROSE,))
     return None
 
 
