@@ -16,9 +16,9 @@ from torch.nn.parameter import is_lazy
 
 from specgen import resources
 from specgen.diagnostics import Diagnostic, WeightsError, abridged
-from specgen.given import need
+from specgen.given import cut, need
 from specgen.shape import times
-from specgen.source import ReadError, lasting_name, open_regular, reason
+from specgen.source import ReadError, lasting_name, open_regular, reason, write_bytes
 
 
 def read_weights(
@@ -347,15 +347,12 @@ def _bytes_reached(tensor: Tensor) -> int:
 
 
 def _shown(key: object) -> str:
-    text = str(key)
-    return text if len(text) <= 100 else f"{text[:100]}…"
+    return cut(str(key), 100)
 
 
 def save_weights(model: nn.Module, path: str | os.PathLike[str]) -> None:
     """Write the model's weights as safetensors, whole or not at all."""
     from safetensors.torch import save
-
-    from specgen.source import write_bytes
 
     write_bytes(path, save({key: tensor.contiguous() for key, tensor in model.state_dict().items()}))
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from specgen.cli.console import OK, USAGE, WRONG, Stop, cannot, drawn, exit_code, say, while_it_is_read
-from specgen.source import ReadError, Source, decode, printable, read_bytes, reason
+from specgen.source import ReadError, Source, decode, printable, read_bytes, reason, write_bytes
 
 
 def _complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[Any]:
@@ -132,8 +132,6 @@ def _name(path: str) -> str:
 
 
 def _write(path: str, formatted: bytes) -> None:
-    from specgen.source import write_bytes
-
     try:
         write_bytes(path, formatted)
     except OSError as error:
