@@ -6,7 +6,9 @@ import re
 from unicodedata import combining, name, normalize
 
 from specgen.diagnostics import Diagnostic, Label, SpecError
+from specgen.given import cut
 from specgen.source import Source, Span
+from specgen.unexpected import EXAMPLES
 
 #: How layers are written that follow each other.
 FOLLOW = "layers follow each other line by line, or with `;`"
@@ -124,11 +126,8 @@ def is_prose(line: str) -> bool:
     return first not in _STARTS and registry.find(first) is None
 
 
-#: Words that start a statement: a line that starts with one is no sentence.
-_STARTS = (
-    "network", "input", "expect", "param", "let", "default", "init", "variant", "block", "repeat", "if",
-    "add", "mul", "cat", "split", "residual", "else",
-)  # fmt: skip
+#: Words that start a statement, or go on with one: a line that starts with one is no sentence.
+_STARTS = (*map(str.lower, EXAMPLES), "else")
 
 
 def unexpected_text(source: Source, offset: int) -> SpecError:
@@ -279,7 +278,7 @@ def _unexpected_word(source: Source, offset: int) -> SpecError:
     start = offset - len(_matched(r"[\w.]*", source, offset, reverse=True))
     found = source.text[start:offset] + _matched(r"[\w.]*", source, offset)
     span = Span(start, start + len(found))
-    shown = found if len(found) <= 40 else f"{found[:40]}…"
+    shown = cut(found, 40)
     help_ = ""
     if not found.isascii():
         title, label = f"`{shown}` is not a name", "names are made of A–Z, a–z, 0–9 and _"
@@ -394,7 +393,7 @@ def _dotted(source: Source, span: Span, found: str) -> SpecError:
             help_ = layer_called(last + rest, source.text)
     elif meant := registry.find(last.casefold()) or registry.find(ours(last, registry.words())):
         help_ = f"here that is called `{meant.word}`"
-    title = f"`{found if len(found) <= 40 else found[:40] + '…'}` is not a name"
+    title = f"`{cut(found, 40)}` is not a name"
     return error(source, title, Label(span, "a name has no dots"), help_=(help_,) if help_ else ())
 
 
