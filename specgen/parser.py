@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
+from math import inf
 from typing import Any, Literal, NoReturn
 
 from specgen import syntax, tables
@@ -168,23 +169,22 @@ class _Builder:
     # --- statements -----------------------------------------------------------------------------
 
     def spec(self, children: list[Any]) -> syntax.Body:
-        statements = _statements(children)
+        statements = _nodes(children)
         return syntax.Body(statements, _span(*statements) if statements else Span(0, 0))
 
     def body(self, children: list[Any]) -> syntax.Body:
-        return syntax.Body(_statements(children[1:-1]), _span(*children))
+        return syntax.Body(_nodes(children), _span(*children))
 
     def branch(self, children: list[Any]) -> tuple[syntax.Statement, ...]:
-        return _statements(children)
+        return _nodes(children)
 
-    def branches(self, children: list[Any]) -> syntax.Body:
-        # A body whose "statements" are the branches: unpacked by `parallel`.
-        # An empty branch has the place of the signs around it.
+    def branches(self, children: list[Any]) -> tuple[tuple[syntax.Body, ...], Token]:
+        """The branches, and the brace behind them. An empty one has the place of the signs around it."""
         bodies = tuple(
             syntax.Body(branch, _span(*branch) if branch else _span(before, after))
             for before, branch, after in zip(children[::2], children[1::2], children[2::2], strict=False)
         )
-        return syntax.Body(bodies, _span(*children))  # type: ignore[arg-type]
+        return bodies, children[-1]
 
     def network(self, children: list[Any]) -> syntax.NetworkName:
         return syntax.NetworkName(children[1], _span(*children))
@@ -218,7 +218,7 @@ class _Builder:
         return syntax.Block(name, arguments or (), body, _span(keyword, body))
 
     def block_arguments(self, children: list[Any]) -> tuple[Any, ...]:
-        return tuple(child for child in children if not isinstance(child, Token))
+        return _nodes(children)
 
     def block_argument(self, children: list[Any]) -> tuple[syntax.Name, syntax.Expr | None]:
         return children[0], children[1]
@@ -228,9 +228,8 @@ class _Builder:
         return syntax.Repeat(count, index, body, _span(keyword, body))
 
     def if_chain(self, children: list[Any]) -> syntax.If:
-        parts = [child for child in children if not isinstance(child, Token)]
-        odd = len(parts) % 2
-        otherwise = parts.pop() if odd else None
+        parts = list(_nodes(children))
+        otherwise = parts.pop() if len(parts) % 2 else None
         cases = tuple(zip(parts[::2], parts[1::2], strict=True))
         return syntax.If(cases, otherwise, _span(*children))
 
@@ -246,8 +245,8 @@ class _Builder:
         return syntax.Apply(word, arguments, _span(word, *arguments))
 
     def parallel(self, children: list[Any]) -> syntax.Parallel:
-        join, branches = children
-        return syntax.Parallel(join.value, branches.statements, _span(*children))
+        join, (bodies, closing) = children
+        return syntax.Parallel(join.value, bodies, _span(join, closing))
 
     def residual(self, children: list[Any]) -> syntax.Residual:
         keyword, when, condition, body, _, projection = children
@@ -291,7 +290,7 @@ class _Builder:
             label = f"{len(text)} characters: the limit is {LONGEST_NUMBER}"
             raise _Mistake("number-too-large", "number is too long", token.span, label)
         value: int | float = int(text) if text.isdigit() else float(text)
-        if value in (float("inf"),):
+        if value == inf:
             raise _Mistake("number-too-large", "number is too large", token.span, "this overflows")
         return syntax.Number(value, token.span)
 
@@ -323,8 +322,8 @@ class _Builder:
         return syntax.Prefix(operator, inner, _span(*children))
 
     def function_call(self, children: list[Any]) -> syntax.FunctionCall:
-        arguments = tuple(child for child in children[1:] if not isinstance(child, Token))
-        return syntax.FunctionCall(children[0], arguments, _span(*children))
+        function, *arguments = _nodes(children)
+        return syntax.FunctionCall(function, tuple(arguments), _span(*children))
 
     def parenthesised(self, children: list[Any]) -> syntax.Expr:
         """What stands in parentheses; these belong to what is quoted of it and underlined."""
@@ -335,10 +334,11 @@ class _Builder:
         return replace(expression, span=span)
 
     def tuple_of(self, children: list[Any]) -> syntax.TupleOf:
-        return syntax.TupleOf(tuple(children[1:-1]), _span(*children))
+        return syntax.TupleOf(_nodes(children), _span(*children))
 
 
-def _statements(children: list[Any]) -> tuple[Any, ...]:
+def _nodes(children: list[Any]) -> tuple[Any, ...]:
+    """The children that are more than a word or a sign."""
     return tuple(child for child in children if not isinstance(child, Token))
 
 
