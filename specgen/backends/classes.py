@@ -84,7 +84,10 @@ class Apart(Exception):  # noqa: N818 (an answer, not an error)
 
 @dataclass(eq=False)
 class ClassPlan:
-    """A class to be: its members, its arguments, and the uses that share it."""
+    """A class to be: its members, its arguments, and the uses that share it.
+
+    A use has what arrives, `in_channels`, and then its arguments, by name.
+    """
 
     name: str
     block: str
@@ -132,11 +135,10 @@ class ClassPlan:
     def arguments(self) -> list[Argument]:
         """The constructor's arguments: what the members' source mentions, in the block's order."""
         mentioned = conditions.names_in(_sources(self.members))
-        found = [
-            name for name in ("in_channels", *self.uses[0]) if name in mentioned and name in self.uses[0]
-        ]
         typed = []
-        for name in dict.fromkeys(found):
+        for name in self.uses[0]:
+            if name not in mentioned:
+                continue
             values = [use[name] for use in self.uses]
             default = self.defaults.get(name)
             if default is None:
