@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from textwrap import wrap
 from typing import Any
@@ -66,7 +66,8 @@ class Difference:
         lines = [f"{printable(self.old_title)} → {printable(self.new_title)}", ""]
         if found.same:
             lines += wrap(_unchanged(found.new), width)
-            return "\n".join([*lines, *([""] if _settings(found) else []), *_settings(found)])
+            idle = [f"param {name} is {a} → {b}, which changes nothing" for name, a, b in _settings(found)]
+            return "\n".join([*lines, *([""] if idle else []), *idle])
         if found.changes:
             for change in found.changes:
                 lines += _change_lines(change, width)
@@ -284,8 +285,7 @@ def _figures(found: Comparison) -> list[tuple[str, str, str, str]]:
         _row("parameters", f"{old.params:,}", f"{new.params:,}", _delta(old.params, new.params)),
         _row("multiply-adds", f"{old.macs:,}", f"{new.macs:,}", _delta(old.macs, new.macs)),
     ]
-    rows += [(name, *sides, "") for name, *sides in (line.split("\t") for line in _setting_rows(old, new))]  # type: ignore[misc]
-    return rows
+    return [*rows, *((f"param {name}", before, after, "") for name, before, after in _settings(found))]
 
 
 def _row(name: str, old: str, new: str, delta: str = "") -> tuple[str, str, str, str]:
@@ -306,20 +306,15 @@ def _delta(old: int, new: int, *, share: bool = True) -> str:
     return f"{change} ({percent:+,.{digits}f} %)".replace("-", "−")
 
 
-def _setting_rows(old: Figures, new: Figures) -> list[str]:
-    rows = []
-    for name in dict.fromkeys((*old.settings, *new.settings)):
-        sides = [options.written(one.settings[name]) if name in one.settings else "—" for one in (old, new)]
-        if sides[0] != sides[1]:
-            rows.append("\t".join((f"param {name}", *sides)))
-    return rows
-
-
-def _settings(found: Comparison) -> list[str]:
-    return [
-        "{} is {} → {}, which changes nothing".format(*row.split("\t"))
-        for row in _setting_rows(found.old, found.new)
-    ]
+def _settings(found: Comparison) -> Iterator[tuple[str, str, str]]:
+    """The params whose values differ: the name, and the value on either side."""
+    for name in dict.fromkeys((*found.old.settings, *found.new.settings)):
+        before, after = (
+            options.written(one.settings[name]) if name in one.settings else "—"
+            for one in (found.old, found.new)
+        )
+        if before != after:
+            yield name, before, after
 
 
 def _unchanged(network: Figures) -> str:
