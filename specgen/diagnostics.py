@@ -201,7 +201,7 @@ def _excerpt(source: Source, labels: Sequence[Label], margin: int) -> list[str]:
     drawn, last = [], None
     for number, here in by_line.items():
         if last is not None and number > last + 1:
-            drawn.append(f"{'.' * max(margin, 3)}")
+            drawn.append("." * max(margin, 3))
         text = source.line(number)
         shown: range | None = None
         for label in here:

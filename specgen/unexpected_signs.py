@@ -123,8 +123,7 @@ def unexpected_comma(here: Here) -> Mistake | None:
     """A comma outside parentheses."""
     if here.opened is not None and here.opened.type == "LPAREN":
         return None
-    text, place = here.source.text, here.found.start_pos
-    line = text[text.rfind("\n", 0, place) + 1 :].partition("\n")[0]
+    place, line = here.found.start_pos, here.line_before() + here.rest()
     if here.in_statement("INPUT", "EXPECT") and here.next is not None and here.next.type == "NAME":
         help_ = "statements are separated by `;`, or stand on lines of their own"
         return Mistake("unexpected `,`", "`;` is needed here", help_)
@@ -132,12 +131,12 @@ def unexpected_comma(here: Here) -> Mistake | None:
         sizes = re.match(r"(\w+)\s+(\d+(?:\s*,\s*\d+)+)\s*(#.*)?$", line.lstrip())
         help_ = f"write `{sizes[1]} {''.join(sizes[2].split()).replace(',', 'x')}`" if sizes else ""
         return Mistake("sizes are joined by the letter x", "no comma here", help_)
-    behind = re.match(r",\d{3}\b", text[place:])
+    behind = re.match(r",\d{3}\b", here.rest())
     if here.behind("NUMBER") and behind and here.last is not None and here.last.end_pos == place:
         return Mistake(
             "digits are not grouped", "leave out the comma", f"write `{here.last.value}{behind[0][1:]}`"
         )
-    tight = re.match(r",(\d+)\b", text[place:])
+    tight = re.match(r",(\d+)\b", here.rest())
     if tight and here.last is not None and here.last.value == "0" and here.last.end_pos == place:
         return Mistake("a fraction has a point", "this is a comma", f"write `0.{tight[1]}`")
     if here.behind("EQUAL", "NUMBER") and here.next is not None and here.next.type == "NUMBER":
@@ -239,8 +238,7 @@ def unexpected_brace(here: Here) -> Mistake | None:
 
 def _joins_behind(here: Here) -> str:
     """The keyword of the branches that end directly in front, on the same line."""
-    line = here.source.text[: here.found.start_pos].rpartition("\n")[2]
-    found = re.search(r"\b(add|mul|cat|split)\s*\{[^{}|]*\}\s*$", line)
+    found = re.search(r"\b(add|mul|cat|split)\s*\{[^{}|]*\}\s*$", here.line_before())
     return found[1] if found else ""
 
 

@@ -75,10 +75,9 @@ def unexpected_name(here: Here) -> Mistake | None:
         return Mistake(f"`{here.statement.value}` takes a shape and nothing more", "leave this out")
     if found.value == "is" and here.in_statement("IF", "RESIDUAL"):
         return Mistake("unexpected `is`", "", "equality is `==`")
-    if here.next is not None and here.next.type == "COLON" and here.behind("RBRACE"):
-        line = here.source.text[: found.start_pos].rpartition("\n")[2]
-        if re.search(r"\bresidual\b", line):
-            return Mistake("a shortcut's projection follows `else`", "", f"write `else {found.value}: {{`")
+    labels = here.next is not None and here.next.type == "COLON"
+    if labels and here.behind("RBRACE") and re.search(r"\bresidual\b", here.line_before()):
+        return Mistake("a shortcut's projection follows `else`", "", f"write `else {found.value}: {{`")
     if found.value == "then" and here.in_statement("IF"):
         return Mistake("unexpected `then`", "a body in braces is needed here")
     if here.behind("ELSE", "NAME"):

@@ -137,8 +137,7 @@ def _without_last_commas(words: list[Word]) -> list[Word]:
     opened: list[tuple[bool, int]] = []  # of each parenthesis: does it call, and the commas in it so far
     for index, word in enumerate(words):
         if word.kind == "LPAREN":
-            head = index > 0 and words[0].kind == "BLOCK" and index == 2
-            if head:
+            if index == 2 and words[0].kind == "BLOCK":
                 kept[-1] = kept[-1]._replace(kind="CALLED")  # a block's name is followed by no space
             opened.append((kept[-1].kind == "CALLED" if kept else False, 0))
         elif word.kind == "COMMA" and opened:

@@ -216,7 +216,7 @@ def relu_at_the_end(checked: Checked) -> Iterator[Diagnostic]:
         "relu-at-the-end",
         title,
         Label(step.asked, default if by_default else f"this `{step.kind}` is the last layer"),
-        help=f"with `linear` on its line, the `{word}` has no activation",
+        help=_no_activation(checked, before),
     )
 
 

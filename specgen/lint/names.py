@@ -57,8 +57,8 @@ def differ_by_case(checked: Checked) -> Iterator[Diagnostic]:
         yield checked.warn(
             "differ-by-case",
             f"`{first.name.text}` and `{later.name.text}` differ by case only",
-            Label(later.name.span, f"{_with_article(later.what)}"),
-            also(first.name.span, f"{_with_article(first.what)}"),
+            Label(later.name.span, _with_article(later.what)),
+            also(first.name.span, _with_article(first.what)),
             help="give one of them another name",
         )
 

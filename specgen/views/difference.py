@@ -73,7 +73,7 @@ class Difference:
                 lines += _change_lines(change, width)
             lines.append("")
         lines += [_figure_table(found, width), ""]
-        lines += [f"{line}" for paragraph in _remarks(found) for line in wrap(paragraph, width)]
+        lines += [line for paragraph in _remarks(found) for line in wrap(paragraph, width)]
         lines += ["", *_weights_lines(found.weights, width)]
         return "\n".join(line.rstrip() for line in lines)
 
@@ -146,7 +146,7 @@ def diff(old: Network | str | os.PathLike[str], new: Network | str | os.PathLike
 def _change_lines(change: Change, width: int) -> list[str]:
     sign, text = _SIGNS[change.kind], _what(change)
     first = wrap(text, width - 2, subsequent_indent="  ", **_WHOLE)
-    places = wrap(f"{_where(change)}", width - 4, **_WHOLE)
+    places = wrap(_where(change), width - 4, **_WHOLE)
     if (change.kind == "renamed" and change.times == 1) or _names_its_place(change):
         places = []
     whole = f"{sign} {text}   {' '.join(places)}".rstrip()
