@@ -7,6 +7,7 @@ import re
 import warnings
 from collections.abc import Mapping
 from itertools import islice
+from math import isfinite
 from types import NoneType
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,7 @@ from specgen.ir import Network
 from specgen.limits import DEFAULT_LIMITS, Limits
 from specgen.names import class_name
 from specgen.parser import LONGEST_NAME, parse, parse_expression
-from specgen.shape import Shape
+from specgen.shape import LARGEST_TOTAL, Shape
 from specgen.source import ReadError, Source, decode, is_there, read_source
 from specgen.statements import Request
 from specgen.trace import Trace
@@ -310,12 +311,12 @@ def check_settings(source: Source, spec: syntax.Spec, settings: Mapping[str, Any
 def _check_value(name: str, value: Any) -> Any:
     value = arithmetic.plain(arithmetic.standard(value))
     match value:
-        case bool() | int() | str():
-            fine = not isinstance(value, str) or (value.isascii() and value.isidentifier())
-            fine = fine and (not isinstance(value, str) or len(value) <= LONGEST_NAME)
-            fine = fine and (isinstance(value, str) or abs(value) < 2**63)
+        case str():
+            fine = value.isascii() and value.isidentifier() and len(value) <= LONGEST_NAME
+        case int():
+            fine = abs(value) < LARGEST_TOTAL
         case float():
-            fine = abs(value) < float("inf")
+            fine = isfinite(value)
         case tuple() | list() if len(value) <= LONGEST_TUPLE:
             fine = not any(isinstance(item, (tuple, list)) for item in value)
             if fine:
