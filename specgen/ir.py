@@ -375,7 +375,7 @@ def _check_optimize(optimize: str | None) -> None:
         raise ValueError(f"{optimize!r} is nothing to optimize for: only `inference` is")
 
 
-def walk(node: Sequence | Block, prefix: str = "") -> Iterator[tuple[str, Step]]:
+def walk(node: Sequence | Block | Branch, prefix: str = "") -> Iterator[tuple[str, Step]]:
     """Every layer in order, with its path in the module tree."""
     for child in members(node.steps):
         path = f"{prefix}{child.name}"

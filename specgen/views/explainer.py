@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from specgen import arithmetic, initialisation, options, syntax
 from specgen.diagnostics import nearest
 from specgen.expressions import describe
-from specgen.ir import Block, Network, Parallel, Sequence, Step, members, params, walk
+from specgen.ir import Block, Branch, Network, Parallel, Sequence, Step, params, walk
 from specgen.layers import registry
 from specgen.provenance import Spelling
 from specgen.trace import Origin, Trace, Turn, Use
@@ -305,17 +305,8 @@ def _joins_of(steps: Iterable[Any], prefix: str) -> Iterator[tuple[str, str, Par
             case Parallel():
                 for branch in node.branches:
                     yield from _joins_of(branch.steps, prefix)
-                last = [f"{prefix}{one}" for one, _ in walk_members((node,))]
-                if last:
-                    yield prefix.rstrip("."), last[-1], node
+                paths = [path for path, _ in walk(Branch(steps=(node,)), prefix)]
+                if paths:
+                    yield prefix.rstrip("."), paths[-1], node
             case Sequence() | Block():
                 yield from _joins_of(node.steps, f"{prefix}{node.name}.")
-
-
-def walk_members(steps: Iterable[Any]) -> Iterator[tuple[str, Step]]:
-    """The layers among some members of a module, by their paths in it."""
-    for child in members(steps):
-        if isinstance(child, Step):
-            yield child.name, child
-        else:
-            yield from walk(child, f"{child.name}.")
