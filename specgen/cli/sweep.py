@@ -9,6 +9,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from math import prod
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -245,18 +246,14 @@ def _csv_line(cells: Sequence[str]) -> str:
 
 
 def _json_line(result: SweepResult) -> str:
+    from specgen.grid import FIGURES
+
     found: dict[str, Any] = {"settings": dict(result.settings)}
     if result.error is None:
         found["output"] = list(result.output)
-        found |= {
-            name: getattr(result, name) for name in ("params", "macs", "saved", "inference", "training")
-        }
+        found |= {name: getattr(result, name) for name in FIGURES}
     else:
-        error = result.error
-        found["error"] = {
-            "code": error.code, "title": error.title, "file": error.file, "line": error.line,
-            "column": error.column,
-        }  # fmt: skip
+        found["error"] = asdict(result.error)
     return as_json(found)
 
 
