@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -56,6 +57,11 @@ def while_it_is_read() -> Iterator[None]:
 def cannot(verb: str, path: str, why: str) -> Stop:
     """The way out where a file cannot be read or written."""
     return Stop(USAGE, f"error: cannot {verb} `{printable(path)}`: {why}")
+
+
+def width() -> int:
+    """How many columns a text for people may take: the terminal's, and 88 where there is none."""
+    return max(40, min(88, shutil.get_terminal_size((88, 24)).columns))
 
 
 def colour() -> bool:

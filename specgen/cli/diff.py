@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 
 import click
 
 from specgen.cli.arguments import complete_spec, network_of
-from specgen.cli.console import OK, WRONG, print_json, while_it_is_read
+from specgen.cli.console import OK, WRONG, print_json, while_it_is_read, width
 
 _EPILOG = """
 One spec with two settings is compared with itself: `specgen diff net.spec --to-set width=64`.
@@ -65,9 +64,8 @@ def diff(
     if as_json:
         print_json(found.as_json())
     else:
-        width = max(40, min(88, shutil.get_terminal_size((88, 24)).columns))
         with while_it_is_read():
-            print(found.markdown() if markdown else found.text(width), flush=True)
+            print(found.markdown() if markdown else found.text(width()), flush=True)
     return WRONG if with_code and not found.same else OK
 
 

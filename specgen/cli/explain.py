@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Sequence
 
 import click
 
 from specgen.cli.arguments import no_keywords, settings_of, spec_options
-from specgen.cli.console import OK, Stop, drawn, exit_code, print_json
+from specgen.cli.console import OK, Stop, drawn, exit_code, print_json, width
 from specgen.source import printable
 
 
@@ -48,7 +47,7 @@ def explain(
     if as_json:
         print_json(page.as_json())
     else:
-        print(codes.shown(page, max(40, min(88, shutil.get_terminal_size((88, 24)).columns))))
+        print(codes.shown(page, width()))
     return OK
 
 
@@ -96,7 +95,7 @@ def _explain_spec(
     if as_json:
         print_json(found.as_json())
     else:
-        print(found.text(max(40, min(88, shutil.get_terminal_size((88, 24)).columns))))
+        print(found.text(width()))
     return OK
 
 
