@@ -16,13 +16,10 @@ from specgen.ir import Network
 from specgen.shape import times
 from specgen.source import printable
 from specgen.state import Sizes
-from specgen.views.text import columns, short
+from specgen.views.text import WHOLE, columns, short
 
 #: The sign in front of each kind of change, and what it says in Markdown.
 _SIGNS = {"added": "+", "removed": "−", "moved": ">", "changed": "~", "renamed": "~"}
-
-#: Words are not broken, at hyphens neither.
-_WHOLE: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
 
 #: How many places, keys or lines are shown before the rest is counted.
 _MOST = 8
@@ -145,8 +142,8 @@ def diff(old: Network | str | os.PathLike[str], new: Network | str | os.PathLike
 
 def _change_lines(change: Change, width: int) -> list[str]:
     sign, text = _SIGNS[change.kind], _what(change)
-    first = wrap(text, width - 2, subsequent_indent="  ", **_WHOLE)
-    places = wrap(_where(change), width - 4, **_WHOLE)
+    first = wrap(text, width - 2, subsequent_indent="  ", **WHOLE)
+    places = wrap(_where(change), width - 4, **WHOLE)
     if (change.kind == "renamed" and change.times == 1) or _names_its_place(change):
         places = []
     whole = f"{sign} {text}   {' '.join(places)}".rstrip()
@@ -354,7 +351,7 @@ def _weights_lines(weights: Weights, width: int) -> list[str]:
         lines.append(f"  {heading}:")
         for key in keys:
             whole = key.replace(" × ", "\0×\0")  # sizes are not broken
-            wrapped = wrap(whole, width, initial_indent="    ", subsequent_indent="      ", **_WHOLE)
+            wrapped = wrap(whole, width, initial_indent="    ", subsequent_indent="      ", **WHOLE)
             lines += [line.replace("\0", " ") for line in wrapped]
     return lines
 

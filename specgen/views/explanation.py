@@ -15,6 +15,7 @@ from specgen.source import printable
 from specgen.views import wording
 from specgen.views.explainer import Explainer, Paragraph
 from specgen.views.facts import Fact
+from specgen.views.text import WHOLE
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,11 @@ class Explanation:
             if (paragraph.line, paragraph.written) != last:
                 lines += [
                     "",
-                    *wrap(f"line {paragraph.line}: {printable(paragraph.written)}", width, **_WHOLE),
+                    *wrap(f"line {paragraph.line}: {printable(paragraph.written)}", width, **WHOLE),
                 ]
             last = paragraph.line, paragraph.written
             lines += wrap(
-                printable(paragraph.title), width, initial_indent="  ", subsequent_indent="    ", **_WHOLE
+                printable(paragraph.title), width, initial_indent="  ", subsequent_indent="    ", **WHOLE
             )
             for fact in paragraph.facts:
                 lines += _fact_lines(fact, width)
@@ -71,12 +72,11 @@ def _fact_lines(fact: Fact, width: int) -> list[str]:
             text = text.replace(sign, sign.replace(" ", "\n", 1) if sign != ": " else ":\n")
         sides = text.split("\n")
         text = " ".join(side.replace(" ", "\0") if len(side) < width - 8 else side for side in sides)
-    wrapped = wrap(text, width, initial_indent="    ", subsequent_indent="      ", **_WHOLE)
+    wrapped = wrap(text, width, initial_indent="    ", subsequent_indent="      ", **WHOLE)
     return [line.replace("\0", " ") for line in wrapped]
 
 
 _EQUATIONS = ("size", "parameters", "macs")
-_WHOLE: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
 
 
 def explain(

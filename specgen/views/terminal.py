@@ -9,7 +9,7 @@ from textwrap import wrap
 
 from specgen.views.summary import Summary
 from specgen.views.table import COLUMNS
-from specgen.views.text import columns
+from specgen.views.text import WHOLE, columns
 
 #: What is left out first where it is too narrow.
 _LEFT_OUT_FIRST = (
@@ -80,7 +80,6 @@ def _leave_out(cells: dict[str, list[str]], width: int) -> list[str]:
     while _needed(cells, shortened=True) > width and len(cells) > 1 and order:
         taken.append(order.pop(0))
         del cells[taken[-1]]
-    # What was taken out for the sake of something that went as well may fit again.
     return taken
 
 
@@ -117,8 +116,5 @@ _UNIT = re.compile(r"(?<=[0-9]) (?=[KMGTPE]?i?B\b)")
 
 def _wrapped(line: str, width: int) -> list[str]:
     indent = " " * (len(line) - len(line.lstrip()))
-    wrapped = wrap(
-        _UNIT.sub("\0", line), max(width, 20), subsequent_indent=f"{indent}  ",
-        break_long_words=False, break_on_hyphens=False,
-    )  # fmt: skip
+    wrapped = wrap(_UNIT.sub("\0", line), max(width, 20), subsequent_indent=f"{indent}  ", **WHOLE)
     return [text.replace("\0", " ") for text in wrapped]

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from specgen.arithmetic import decimal, plain
 from specgen.layers.base import Call
+
+#: How text is wrapped that may hold names and numbers: words are not broken, at hyphens neither.
+WHOLE: dict[str, Any] = {"break_long_words": False, "break_on_hyphens": False}
 
 #: What the multiply-adds count, said wherever they are shown.
 MACS = "multiply-adds of convolutions and matrix products, for one sample"
