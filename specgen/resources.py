@@ -1,4 +1,4 @@
-"""Finds `grammars/`, `templates/` and `specs/`: in the installed package, or beside it in a checkout."""
+"""Finds `grammars/`, `templates/`, `specs/`, `explanations/`: in the package, or beside it in a checkout."""
 
 from __future__ import annotations
 

@@ -136,8 +136,9 @@ SIZES = frozenset(
 
 #: Gated units, and the activation of the gate.
 GATES = {"glu": "sigmoid", "swiglu": "silu", "geglu": "gelu", "reglu": "relu"}
-#: Words that have no counterpart, and what to do instead.
+#: What a convolution with a kernel of 1 is called elsewhere.
 POINTWISE = ("pw", "pwconv", "pointwise", "pointwise_conv")
+#: Words that have no counterpart, and what to do instead.
 INSTEAD = {
     "import": "a spec reads no other file: leave it out",
     "include": "a spec reads no other file: leave it out",

@@ -136,7 +136,7 @@ class Whole(OptionType):
 
 @dataclass(frozen=True)
 class Real(OptionType):
-    """A finite number from `low` to `high`, the ends included unless `open_low` or `open_high`."""
+    """A finite number from `low` to `high`, the ends included; with `open_low`, all but the lower one."""
 
     low: float | None = None
     high: float | None = None
