@@ -10,6 +10,7 @@ from typing import Any
 from specgen import arithmetic
 from specgen.layers import registry
 from specgen.layers.base import Layer
+from specgen.layers.fields import words_of
 
 #: The options that stand for layers of their own behind a weighted layer, in their order.
 TRIM = ("norm", "act", "drop")
@@ -58,10 +59,13 @@ def all_flags() -> frozenset[str]:
     return frozenset[str]().union(*(flags(layer) for layer in registry.layers()))
 
 
+def in_order(layer: type[Layer]) -> tuple[str, ...]:
+    """The options of a layer, those first that may be given by position."""
+    return (*layer.positional, *(name for name in layer.options if name not in layer.positional))
+
+
 def values(option: str, layer: type[Layer]) -> frozenset[str]:
     """The words that may be the value of an option."""
-    from specgen.layers.fields import words_of
-
     if option in TRIM and layer.takes_trim:
         return frozenset(word for word, trim in registry.trims().items() if trim.trim == option) | {"none"}
     return words_of(layer.options[option].kind)

@@ -12,6 +12,7 @@ from specgen import initialisation, options, syntax
 from specgen.diagnostics import Diagnostic, Label, first_of
 from specgen.expressions import SAID, describe
 from specgen.layers import registry
+from specgen.layers.fields import words_of
 from specgen.names import objection
 from specgen.resolve_line import HOLDS, IN_FRONT, LineResolver
 from specgen.source import Source, Span
@@ -297,8 +298,6 @@ class _Resolver(LineResolver):
         self.arguments(default.layer.text, layer, default.arguments, names)
 
     def _init(self, init: syntax.Init, names: Mapping[str, Span]) -> None:
-        from specgen.layers.fields import words_of
-
         kinds = initialisation.kinds()
         if init.kind.text not in kinds:
             self.unknown(init.kind, "kind of layer", kinds)

@@ -277,9 +277,8 @@ def _listed_flags(layer: type[Layer]) -> str:
 def listed_options(layer: type[Layer]) -> str:
     """The options of a layer by their short names, with their defaults; what it takes by position first."""
     short = {option: letter for letter, option in layer.short.items()}
-    order = (*layer.positional, *(name for name in layer.options if name not in layer.positional))
     shown = []
-    for name in order:
+    for name in options.in_order(layer):
         option = layer.options[name]
         default = "" if option.required else f"={options.written(option.default)}"
         shown.append(f"{short[name]}{default} ({name})" if name in short else f"{name}{default}")

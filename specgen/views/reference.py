@@ -35,8 +35,7 @@ def describe(layer: type[Layer]) -> dict[str, Any]:
     """One layer as plain data."""
     names = options.option_names(layer)
     rows = []
-    order = (*layer.positional, *(name for name in layer.options if name not in layer.positional))
-    for name in order:
+    for name in options.in_order(layer):
         option = layer.options[name]
         rows.append(
             {
