@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from specgen.backends.classes import Join, Make, Member
-from specgen.backends.layout import INDENT, WIDTH, Tree, flat, lines
-
-_BODY = INDENT * 2
+from specgen.backends.layout import BODY, WIDTH, Tree, flat, lines
 
 #: What stands on one line with the layer in front of it.
 _TRAILING = ("norm", "activation", "dropout")
@@ -31,24 +29,25 @@ class Forward:
         self._children = frozenset(_children(members))
         value = self._run(members, "x", "x")
         if flat(value).startswith("torch."):
-            self.lines.extend(lines(value, _BODY, "return "))
+            self.lines.extend(lines(value, BODY, "return "))
         else:
             # A module's call has no type that a checker could hold against `Tensor`; `x` has.
             self._assign("x", value)
-            self.lines.append(f"{_BODY}return x")
+            self.lines.append(f"{BODY}return x")
         return self.lines
-
-    def _fresh(self, name: str) -> str:
-        number = self._names[name] = self._names.get(name, 0) + 1
-        return name if number == 1 else f"{name}{number}"
 
     def _numbered(self, name: str) -> str:
         number = self._names[name] = self._names.get(name, 0) + 1
         return f"{name}{number}"
 
+    def _fresh(self, name: str) -> str:
+        """A name that is new: the first of its kind has no number."""
+        numbered = self._numbered(name)
+        return name if numbered == f"{name}1" else numbered
+
     def _assign(self, target: str, value: str | Tree) -> None:
         if value != target:
-            self.lines.extend(lines(value, _BODY, f"{target} = "))
+            self.lines.extend(lines(value, BODY, f"{target} = "))
 
     def _run(self, members: Sequence[Member], arrives: str, target: str) -> str | Tree:
         """Write all but the last expression and return that; only `target` is assigned to."""
@@ -73,7 +72,7 @@ class Forward:
     def _apply(self, member: Member, value: str | Tree, target: str) -> str | Tree:
         """One more call around a value; on a line of its own where the line would be too long."""
         call = _call(member, flat(value))
-        if len(f"{_BODY}{target} = {call}") > WIDTH:
+        if len(f"{BODY}{target} = {call}") > WIDTH:
             call = _call(member, self._settle(value, target))
         return call
 
@@ -88,7 +87,7 @@ class Forward:
         sign = " + " if join.kind == "add" else " * "
         total, *rest = parts
         for part in rest:
-            if len(f"{_BODY}branch10 = {total}{sign}{part}") > WIDTH:
+            if len(f"{BODY}branch10 = {total}{sign}{part}") > WIDTH:
                 name = self._fresh("out")
                 self._assign(name, total)
                 total = name
@@ -109,7 +108,7 @@ class Forward:
         inputs = [arrives] * len(join.branches)
         if join.kind == "split":
             inputs = [self._numbered("part") for _ in join.branches]
-            self.lines.append(f"{_BODY}{', '.join(inputs)} = {arrives}.chunk({len(inputs)}, dim={join.axis})")
+            self.lines.append(f"{BODY}{', '.join(inputs)} = {arrives}.chunk({len(inputs)}, dim={join.axis})")
         long = [index for index, branch in enumerate(join.branches) if not _is_short(branch)]
         parts: list[str] = []
         for index, (branch, part) in enumerate(zip(join.branches, inputs, strict=True)):

@@ -11,6 +11,8 @@ from specgen import arithmetic
 WIDTH = 88
 
 INDENT = "    "
+#: In front of what a method does.
+BODY = INDENT * 2
 
 
 @dataclass(frozen=True)
