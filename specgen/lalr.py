@@ -28,16 +28,6 @@ class Token(NamedTuple):
     value: str
     span: Span
 
-    @property
-    def start_pos(self) -> int:
-        """The offset of its first character."""
-        return self.span.start
-
-    @property
-    def end_pos(self) -> int:
-        """The offset behind its last character."""
-        return self.span.end
-
 
 class UnexpectedCharacters(Exception):  # noqa: N818 (what is in the text, not a failure of the program)
     """Characters that begin no token, at an offset."""

@@ -120,7 +120,12 @@ def _filter(source: Source, tokens: list[Token], limits: Limits) -> list[Token]:
             if len(open_brackets) > limits.depth:
                 title = f"braces and parentheses are nested more than {limits.depth} deep"
                 _refuse(source, "too-deep", title, token.span)
-            if kind == "LPAREN" and kept and kept[-1].type == "NAME" and kept[-1].end_pos == token.start_pos:
+            if (
+                kind == "LPAREN"
+                and kept
+                and kept[-1].type == "NAME"
+                and kept[-1].span.end == token.span.start
+            ):
                 kept[-1] = kept[-1]._replace(type="CALLED")
         elif kind in ("RBRACE", "RPAREN") and open_brackets:
             open_brackets.pop()
@@ -296,7 +301,7 @@ class _Builder:
 
     def sizes(self, children: list[Any]) -> syntax.TupleOf:
         token = children[0]
-        items, start = [], token.start_pos
+        items, start = [], token.span.start
         for digits in token.value.split("x"):
             items.append(self.number([Token("NUMBER", digits, Span(start, start + len(digits)))]))
             start += len(digits) + 1

@@ -156,7 +156,7 @@ def _misplaced(source: Source, tokens: Sequence[Token]) -> list[Label]:
             stack.append(token)
         elif token.type == "RBRACE" and stack:
             opener = stack.pop()
-            (opened, _), (closed, column) = (source.position(one.start_pos) for one in (opener, token))
+            (opened, _), (closed, column) = (source.position(one.span.start) for one in (opener, token))
             before, indent = (
                 len(line) - len(line.lstrip()) for line in (source.line(opened), source.line(closed))
             )
@@ -204,7 +204,7 @@ def _wanted(accepts: Collection[str]) -> str:
 
 
 def _between(source: Source, first: Token, second: Token) -> str:
-    return source.text[first.end_pos : second.start_pos]
+    return source.text[first.span.end : second.span.start]
 
 
 def _place(source: Source, token: Token) -> Span:

@@ -102,22 +102,22 @@ class Here:
 
     def rest(self) -> str:
         """The text from here to the line's end."""
-        return self.source.text[self.found.start_pos :].partition("\n")[0]
+        return self.source.text[self.found.span.start :].partition("\n")[0]
 
     def line_before(self) -> str:
         """The text of the line in front of this."""
-        return self.source.text[: self.found.start_pos].rpartition("\n")[2]
+        return self.source.text[: self.found.span.start].rpartition("\n")[2]
 
     def statement_text(self) -> str:
         """The line of the statement at hand, from its beginning."""
-        start = (self.statement or self.found).start_pos
+        start = (self.statement or self.found).span.start
         return self.source.text[start:].partition("\n")[0]
 
 
 def index_of(found: Token, tokens: Sequence[Token]) -> int:
     """Where a token stands among the tokens of its text."""
-    place = (found.start_pos, found.type)
-    return next(index for index, token in enumerate(tokens) if (token.start_pos, token.type) == place)
+    place = (found.span.start, found.type)
+    return next(index for index, token in enumerate(tokens) if (token.span.start, token.type) == place)
 
 
 def describe(token: Token) -> str:

@@ -12,15 +12,15 @@ from specgen.unexpected import EXAMPLES, KEYWORDS, NEEDS, Here, Mistake, index_o
 def unexpected_equal(here: Here) -> Mistake | None:
     """A `=` that gives no option its value."""
     last, following = here.last, here.next
-    if following is not None and following.value == ">" and following.start_pos == here.found.end_pos:
+    if following is not None and following.value == ">" and following.span.start == here.found.span.end:
         return Mistake("`=>` has no meaning here", "", FOLLOW)
     if last is None:
         return None
     if here.in_statement("INPUT", "EXPECT", "DEFAULT") and here.statement in here.before[-2:-1]:
         return _no_option(here, last)
-    if following is not None and following.value == "<" and following.start_pos == here.found.end_pos:
+    if following is not None and following.value == "<" and following.span.start == here.found.span.end:
         return Mistake("`=<` has no meaning here", "", "write `<=`", together(here.found, following))
-    if last.type == "COMPARE" and last.end_pos == here.found.start_pos:
+    if last.type == "COMPARE" and last.span.end == here.found.span.start:
         title = f"`{last.value}=` has no meaning here"
         return Mistake(title, "", f"write `{last.value}`", together(last, here.found))
     if last is here.statement and (last.type == "NAME" or last.type in EXAMPLES):
@@ -39,7 +39,7 @@ def unexpected_equal(here: Here) -> Mistake | None:
         from specgen.calls import layer_called
 
         word, text = here.before[index_of(here.opened, here.before) - 1], here.source.text
-        help_ = layer_called(word.value + text[here.opened.start_pos :].partition("\n")[0], text)
+        help_ = layer_called(word.value + text[here.opened.span.start :].partition("\n")[0], text)
         return Mistake("a layer takes its arguments without parentheses", "", help_, here.opened.span)
     if here.opened is not None and here.behind("CALLED", "LPAREN", "NAME"):
         return Mistake("a function takes its numbers by position, without names", "leave the name out")
@@ -47,7 +47,7 @@ def unexpected_equal(here: Here) -> Mistake | None:
         return _options_in_parentheses(here, here.opened)
     if len(here.before) > 1 and here.before[-2].type == "EQUAL":
         first = here.before[-2]
-        if here.in_statement("NAME") and last.start_pos > first.end_pos:
+        if here.in_statement("NAME") and last.span.start > first.span.end:
             return Mistake("an option has its value behind `=`", "nothing stands here", "", first.span)
         if here.in_statement("NAME"):
             return Mistake("an option has one value", "this is a second `=`")
@@ -66,7 +66,7 @@ def unexpected_equal(here: Here) -> Mistake | None:
 
 def _options_in_parentheses(here: Here, opened: Token) -> Mistake:
     """`conv 64 (k=3, s=2)`."""
-    inside, closed, _ = here.source.text[opened.end_pos :].partition("\n")[0].partition(")")
+    inside, closed, _ = here.source.text[opened.span.end :].partition("\n")[0].partition(")")
     options = [part.strip() for part in inside.split(",")]
     plain = closed and len(inside) < 40 and all(re.fullmatch(r"\w+\s*=\s*[\w.]+", one) for one in options)
     help_ = f"write `{' '.join(options)}`" if plain else ""
@@ -108,7 +108,7 @@ def _assignment(here: Here, last: Token) -> Mistake:
     if above := _line_above(here, last.value):
         option = f"{last.value}{here.rest().partition('#')[0].rstrip()}"
         is_line = len(above + option) < 60 and last.value not in all_flags()
-        same = ";" in here.source.text[: last.start_pos].rpartition("\n")[2]
+        same = ";" in here.source.text[: last.span.start].rpartition("\n")[2]
         label = "the `;` in front ends its layer's line" if same else "its layer is on the line above"
         help_ = f"write `{above} {option}`" if is_line else ""
         return Mistake("an option stands on the line of its layer", label, help_, last.span)
@@ -122,7 +122,7 @@ def _assignment(here: Here, last: Token) -> Mistake:
         return Mistake(
             title, "there is no assignment", f"write `input {'x'.join(re.findall(r'[0-9]+', rest))}`"
         )
-    known = re.search(rf"\b(param|let)\s+{last.value}\b", here.source.text[: last.start_pos])
+    known = re.search(rf"\b(param|let)\s+{last.value}\b", here.source.text[: last.span.start])
     if last.value.casefold() in ("skip", "shortcut", "identity", "residual", "res"):
         return Mistake(
             title, "there is no assignment", f"what is added again is written `{EXAMPLES['RESIDUAL']}`"
@@ -154,7 +154,7 @@ def _line_above(here: Here, option: str) -> str:
     from specgen.layers import registry
     from specgen.options import flags, option_names
 
-    number, column = here.source.position(here.found.start_pos)
+    number, column = here.source.position(here.found.span.start)
     *before, _ = here.source.line(number)[: column - 1].split(";")
     above = before[-1] if before else here.source.line(number - 1).partition("#")[0] if number > 1 else ""
     above = above.strip()

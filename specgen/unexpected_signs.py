@@ -75,7 +75,7 @@ def unexpected_colon(here: Here) -> Mistake:
             example = EXAMPLES.get(construct.split()[0].upper(), EXAMPLES["IF"])
             title = f"`{here.statement.value} … :` is not a construct"
             return Mistake(title, "a body is in braces", f"write `{construct}`, for example: `{example}`")
-    if following is not None and following.type == "EQUAL" and following.start_pos == here.found.end_pos:
+    if following is not None and following.type == "EQUAL" and following.span.start == here.found.span.end:
         return Mistake("a value is given with `=`", "leave out the `:`")
     is_value = following is not None and following.type in ("NUMBER", "TRUE", "FALSE")
     if here.in_statement("PARAM", "LET") and is_value:
@@ -99,11 +99,11 @@ def _colon_behind_name(here: Here) -> Mistake:
     """`k:3` on a layer's line, `conv-1: …`, `a: b: …`."""
     last, statement = here.last, here.statement
     assert last is not None and statement is not None
-    written = here.source.text[statement.start_pos : last.end_pos]
+    written = here.source.text[statement.span.start : last.span.end]
     if "-" in written and " " not in written:
         label = "names are made of A–Z, a–z, 0–9 and _"
         help_ = f"write `{re.sub(r'[^A-Za-z0-9]', '_', written)}:`"
-        return Mistake(f"`{written}` is not a name", label, help_, Span(statement.start_pos, last.end_pos))
+        return Mistake(f"`{written}` is not a name", label, help_, Span(statement.span.start, last.span.end))
     following = here.next
     if (
         following is not None
@@ -123,7 +123,7 @@ def unexpected_comma(here: Here) -> Mistake | None:
     """A comma outside parentheses."""
     if here.opened is not None and here.opened.type == "LPAREN":
         return None
-    place, line = here.found.start_pos, here.line_before() + here.rest()
+    place, line = here.found.span.start, here.line_before() + here.rest()
     if here.in_statement("INPUT", "EXPECT") and here.next is not None and here.next.type == "NAME":
         help_ = "statements are separated by `;`, or stand on lines of their own"
         return Mistake("unexpected `,`", "`;` is needed here", help_)
@@ -132,12 +132,12 @@ def unexpected_comma(here: Here) -> Mistake | None:
         help_ = f"write `{sizes[1]} {''.join(sizes[2].split()).replace(',', 'x')}`" if sizes else ""
         return Mistake("sizes are joined by the letter x", "no comma here", help_)
     behind = re.match(r",\d{3}\b", here.rest())
-    if here.behind("NUMBER") and behind and here.last is not None and here.last.end_pos == place:
+    if here.behind("NUMBER") and behind and here.last is not None and here.last.span.end == place:
         return Mistake(
             "digits are not grouped", "leave out the comma", f"write `{here.last.value}{behind[0][1:]}`"
         )
     tight = re.match(r",(\d+)\b", here.rest())
-    if tight and here.last is not None and here.last.value == "0" and here.last.end_pos == place:
+    if tight and here.last is not None and here.last.value == "0" and here.last.span.end == place:
         return Mistake("a fraction has a point", "this is a comma", f"write `0.{tight[1]}`")
     if here.behind("EQUAL", "NUMBER") and here.next is not None and here.next.type == "NUMBER":
         more = "".join(re.findall(r"^(?:\s*,\s*[\w.+-]+)+", here.rest()))
@@ -299,13 +299,13 @@ def unexpected_arithmetic(here: Here) -> Mistake | None:
         return Mistake("sizes are joined by the letter x", "this is a second size", help_)
     if here.statement is None:
         return no_start(here)
-    if found.value == ">" and last is not None and last.value == "<" and last.end_pos == found.start_pos:
+    if found.value == ">" and last is not None and last.value == "<" and last.span.end == found.span.start:
         return Mistake("`<>` has no meaning here", "", "write `!=`", together(last, found))
     if (
         last is not None
         and found.value == last.value
         and found.value in "<>"
-        and last.end_pos == found.start_pos
+        and last.span.end == found.span.start
     ):
         help_ = FOLLOW
         return Mistake(f"`{found.value * 2}` has no meaning here", "", help_, together(last, found))
@@ -314,7 +314,7 @@ def unexpected_arithmetic(here: Here) -> Mistake | None:
         and last is here.statement
         and here.next is not None
         and here.next.value.startswith("=")
-        and here.next.start_pos == found.end_pos
+        and here.next.span.start == found.span.end
     ):
         title = f"`{last.value} {found.value}=` is not a statement" if last is not None else ""
         return Mistake(title, "a name keeps its value", "", together(found, here.next))
@@ -323,11 +323,11 @@ def unexpected_arithmetic(here: Here) -> Mistake | None:
         return Mistake("comparisons cannot be chained", "this is the second", help_)
     if found.value == "//" and last is here.statement:
         return Mistake("`//` divides", "a number is needed in front of it", "a comment starts with `#`")
-    if found.value == ">" and last is not None and last.type == "MINUS" and last.end_pos == found.start_pos:
+    if found.value == ">" and last is not None and last.type == "MINUS" and last.span.end == found.span.start:
         return Mistake("`->` has no meaning here", "", FOLLOW, together(last, found))
-    if found.value == "*" and last is not None and last.value == "*" and last.end_pos == found.start_pos:
+    if found.value == "*" and last is not None and last.value == "*" and last.span.end == found.span.start:
         return Mistake("there is no power", "", "multiply", together(last, found))
-    if found.value == "*" and last is not None and last.value == "/" and last.end_pos == found.start_pos:
+    if found.value == "*" and last is not None and last.value == "/" and last.span.end == found.span.start:
         return Mistake("`/*` has no meaning here", "", "a comment starts with `#`", together(last, found))
     if (
         found.type == "PLUS"

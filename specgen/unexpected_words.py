@@ -105,7 +105,7 @@ def _branches_outside(here: Here, word: Token) -> Mistake:
 
 
 def else_body(here: Here) -> Mistake:
-    body = here.source.text[here.before[-1].start_pos :].partition("\n")[0].strip()
+    body = here.source.text[here.before[-1].span.start :].partition("\n")[0].strip()
     help_ = f"write `else {{ {body} }}`" if len(body) <= 60 and not set("{}#|;") & set(body) else ""
     return Mistake("the body of `else` is in braces", "`{` is needed in front of the layer", help_)
 
@@ -121,7 +121,9 @@ def unexpected_keyword(here: Here) -> Mistake | None:
             )
         return Mistake(title, "labels are for layers, blocks and groups", "leave the label out")
     if found.type == "AS" and here.in_statement("NAME") and here.next is not None:
-        line = here.source.text[here.statement.start_pos : found.start_pos].strip() if here.statement else ""
+        line = (
+            here.source.text[here.statement.span.start : found.span.start].strip() if here.statement else ""
+        )
         help_ = f"write `{here.next.value}: {line}`" if here.next.type == "NAME" and len(line) < 40 else ""
         return Mistake("a layer's name stands in front of it", "", help_)
     if found.type == "IF" and here.in_statement("NAME"):

@@ -78,7 +78,7 @@ def _theirs(tokens: list[Token]) -> Any:
     try:
         for token in tokens:
             interactive.feed_token(
-                LarkToken(token.type, token.value, start_pos=token.start_pos, end_pos=token.end_pos)
+                LarkToken(token.type, token.value, start_pos=token.span.start, end_pos=token.span.end)
             )
         return _tree(interactive.feed_token(LarkToken(END, "", start_pos=0, end_pos=0)))
     except LarkUnexpectedToken as error:

@@ -100,13 +100,13 @@ def words(text: str) -> list[Word]:
             found.append(Word(COMMENT, match[0].rstrip(), column, match.start() - end))
 
     for token in tokens_of(text):
-        start = token.start_pos
+        start = token.span.start
         comments(start)
         kind = {"\n": LINE_END, ";": SEMICOLON}[token.value] if token.type == "_END" else token.type
         if kind == "LPAREN" and found and found[-1].kind == "NAME" and end == start:
             found[-1] = found[-1]._replace(kind="CALLED")
         found.append(Word(kind, token.value, start - line_start, start - end))
-        end = token.end_pos
+        end = token.span.end
         if kind == LINE_END:
             line_start = end
     comments(len(text))
