@@ -104,6 +104,10 @@ class Here:
         """The text from here to the line's end."""
         return self.source.text[self.found.span.start :].partition("\n")[0]
 
+    def what_follows(self) -> str:
+        """What follows this sign in its line, up to a comment."""
+        return self.rest()[1:].partition("#")[0].strip()
+
     def line_before(self) -> str:
         """The text of the line in front of this."""
         return self.source.text[: self.found.span.start].rpartition("\n")[2]

@@ -75,7 +75,7 @@ def _options_in_parentheses(here: Here, opened: Token) -> Mistake:
 
 def _no_option(here: Here, last: Token) -> Mistake:
     """`input shape=3x32x32`, `default k=5`: an option where something else stands first."""
-    word, rest = here.before[-2].value, here.rest()[1:].partition("#")[0].strip()
+    word, rest = here.before[-2].value, here.what_follows()
     written = f"default conv {last.value}={rest}" if word == "default" else f"{word} {rest}"
     help_ = f"write `{written}`" if len(rest) < 40 else ""
     if word == "default":
@@ -103,7 +103,7 @@ def _assignment(here: Here, last: Token) -> Mistake:
     from specgen.layers import registry
     from specgen.options import all_flags
 
-    rest = here.rest()[1:].partition("#")[0].strip()
+    rest = here.what_follows()
     shown = rest if len(rest) < 40 else "…"
     if above := _line_above(here, last.value):
         option = f"{last.value}{here.rest().partition('#')[0].rstrip()}"
@@ -141,7 +141,7 @@ def _layer_behind(here: Here) -> str:
     from specgen.calls import line_for
     from specgen.layers import registry
 
-    rest = here.rest()[1:].partition("#")[0].strip()
+    rest = here.what_follows()
     if call := re.match(r"[A-Za-z_]\w*\(.*\)", rest):
         return line_for(call[0])
     word = re.match(r"\w+", rest)

@@ -63,7 +63,7 @@ def unexpected_colon(here: Here) -> Mistake:
         if last.type in (*PARALLEL, "RESIDUAL"):
             help_ = f"leave out the `:`, or choose another name: `{word}1: …`"
         else:
-            rest = here.rest()[1:].partition("#")[0].strip()
+            rest = here.what_follows()
             written = (
                 f"{word} {rest}" if rest and len(rest) < 40 and last.type in ("INPUT", "EXPECT") else example
             )
