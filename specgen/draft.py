@@ -150,7 +150,7 @@ def without_last_activation(children: list[Draft]) -> list[Draft]:
 def _passes(child: Draft, before: Draft | None) -> bool:
     """Whether a step at the end may follow the last `fc`: by its kind, or as dropout of the same line."""
     if isinstance(child, DraftSequence):
-        return all(map(_passes, child.children, [None] * len(child.children)))
+        return all(_passes(inner, None) for inner in child.children)
     own_dropout = isinstance(before, DraftLayer) and before.implied and before.span == child.span
     return isinstance(child, DraftLayer) and (child.kind in _BEHIND_LAST or own_dropout)
 
