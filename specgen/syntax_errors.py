@@ -77,7 +77,7 @@ def _bracket(here: Here) -> SpecError | None:
 def _special(here: Here) -> Mistake | None:
     """What is said of a mistake that has a name of its own."""
     found = here.found
-    if here.next is not None and here.next.type == "COLON" and here.statement is None:
+    if here.in_front_of("COLON") and here.statement is None:
         if found.type in KEYWORDS:
             return Mistake(f"`{found.value}` is a keyword", "so it cannot be a label", "choose another name")
         if found.type in ("NUMBER", "SIZES"):

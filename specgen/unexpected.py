@@ -96,6 +96,10 @@ class Here:
         """Whether the tokens in front are of these kinds."""
         return [token.type for token in self.before[-len(kinds) :]] == list(kinds)
 
+    def in_front_of(self, *kinds: str) -> bool:
+        """Whether the token behind is of one of these kinds."""
+        return self.next is not None and self.next.type in kinds
+
     def in_statement(self, *kinds: str) -> bool:
         """Whether the statement starts with one of these kinds."""
         return self.statement is not None and self.statement.type in kinds

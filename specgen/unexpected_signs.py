@@ -26,7 +26,7 @@ _ON_A_LINE = "what belongs to a layer stands on its line, with spaces: `conv 64 
 
 def unexpected_end(here: Here) -> Mistake | None:
     """A statement that ends too early."""
-    if here.next is not None and here.next.type == "LBRACE" and "LBRACE" in here.accepts:
+    if here.in_front_of("LBRACE") and "LBRACE" in here.accepts:
         return Mistake("a body starts on the line that it belongs to", "`{` is needed here")
     name = describe(here.found)
     if here.behind("NAME", "COLON"):
@@ -124,7 +124,7 @@ def unexpected_comma(here: Here) -> Mistake | None:
     if here.opened is not None and here.opened.type == "LPAREN":
         return None
     place, line = here.found.span.start, here.line_before() + here.rest()
-    if here.in_statement("INPUT", "EXPECT") and here.next is not None and here.next.type == "NAME":
+    if here.in_statement("INPUT", "EXPECT") and here.in_front_of("NAME"):
         help_ = "statements are separated by `;`, or stand on lines of their own"
         return Mistake("unexpected `,`", "`;` is needed here", help_)
     if here.in_statement("INPUT", "EXPECT") and here.statement is not None:
@@ -139,7 +139,7 @@ def unexpected_comma(here: Here) -> Mistake | None:
     tight = re.match(r",(\d+)\b", here.rest())
     if tight and here.last is not None and here.last.value == "0" and here.last.span.end == place:
         return Mistake("a fraction has a point", "this is a comma", f"write `0.{tight[1]}`")
-    if here.behind("EQUAL", "NUMBER") and here.next is not None and here.next.type == "NUMBER":
+    if here.behind("EQUAL", "NUMBER") and here.in_front_of("NUMBER"):
         more = "".join(re.findall(r"^(?:\s*,\s*[\w.+-]+)+", here.rest()))
         option, shown = here.before[-3].value, re.sub(r"\s*,\s*", ", ", here.before[-1].value + more)
         return Mistake("a tuple is written in parentheses", "", f"write `{option}=({shown})`")
@@ -148,7 +148,7 @@ def unexpected_comma(here: Here) -> Mistake | None:
         return Mistake(f"each name has a `{word}` of its own", "start a new line or write `;`")
     if here.in_statement("REPEAT"):
         return Mistake("unexpected `,`", "a `repeat` counts with one name")
-    if here.in_statement("DEFAULT") and here.next is not None and here.next.type == "NAME":
+    if here.in_statement("DEFAULT") and here.in_front_of("NAME"):
         label = "start a new line or write `;`"
         return Mistake("each layer has a `default` of its own", label, "for example: `default conv nobias`")
     from specgen.calls import line_for
@@ -165,7 +165,7 @@ def unexpected_comma(here: Here) -> Mistake | None:
 def _instead_of_comma(here: Here) -> str:
     """What stands between two statements or branches that a comma separates."""
     behind = here.after[1] if len(here.after) > 1 else None
-    starts = here.next is not None and here.next.type in ("NAME", *PARALLEL, "RESIDUAL", "REPEAT")
+    starts = here.in_front_of("NAME", *PARALLEL, "RESIDUAL", "REPEAT")
     if not starts or (behind is not None and behind.type == "EQUAL"):
         return ""
     index = index_of(here.opened, here.before) if here.opened is not None else 0
@@ -334,7 +334,7 @@ def unexpected_arithmetic(here: Here) -> Mistake | None:
         and last is not None
         and last.type in ("NAME", "EQUAL", "LPAREN", "COMMA", "PLUS")
     ):
-        if last is here.statement and here.next is not None and here.next.type == "NAME":
+        if last is here.statement and here.in_front_of("NAME"):
             return Mistake("`+` joins numbers", "", "what is added are branches: `add { id | conv 64 }`")
         if last is here.statement and here.next is not None and here.next.type in ("PLUS", "EQUAL"):
             title = f"`{last.value} {found.value}{here.next.value}` is not a statement"

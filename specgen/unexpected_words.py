@@ -75,14 +75,13 @@ def unexpected_name(here: Here) -> Mistake | None:
         return Mistake(f"`{here.statement.value}` takes a shape and nothing more", "leave this out")
     if found.value == "is" and here.in_statement("IF", "RESIDUAL"):
         return Mistake("unexpected `is`", "", "equality is `==`")
-    labels = here.next is not None and here.next.type == "COLON"
-    if labels and here.behind("RBRACE") and re.search(r"\bresidual\b", here.line_before()):
+    if here.in_front_of("COLON") and here.behind("RBRACE") and re.search(r"\bresidual\b", here.line_before()):
         return Mistake("a shortcut's projection follows `else`", "", f"write `else {found.value}: {{`")
     if found.value == "then" and here.in_statement("IF"):
         return Mistake("unexpected `then`", "a body in braces is needed here")
     if here.behind("ELSE", "NAME"):
         return else_body(here)
-    if here.in_statement("REPEAT") and here.next is not None and here.next.type == "LBRACE":
+    if here.in_statement("REPEAT") and here.in_front_of("LBRACE"):
         if found.value == "times":
             return Mistake("unexpected `times`", "leave it out")
         return Mistake(f"unexpected `{found.value}`", "", f"for a counter, write `as {found.value}`")
@@ -96,7 +95,7 @@ def unexpected_name(here: Here) -> Mistake | None:
 
 def _branches_outside(here: Here, word: Token) -> Mistake:
     """`cat a b` and `cat dim=1 { … }`: what is joined stands in braces, and there are no options."""
-    if here.next is not None and here.next.type == "EQUAL":
+    if here.in_front_of("EQUAL"):
         joins = "along the channels" if word.type in ("CAT", "SPLIT") else "value by value"
         return Mistake(f"`{word.value}` takes no options", "leave it out", f"it joins its branches {joins}")
     title = f"`{word.value}` joins the branches in its braces"
@@ -138,7 +137,7 @@ def unexpected_keyword(here: Here) -> Mistake | None:
     if found.type == "IF" and here.in_statement("PARAM", "LET") and here.last is not here.statement:
         help_ = "for example: `if wide { conv 64 } else { conv 32 }`"
         return Mistake("`if` decides between statements, not between values", "", help_)
-    if found.type == "IF" and here.last is not None and here.last.type == "RESIDUAL":
+    if found.type == "IF" and here.behind("RESIDUAL"):
         return Mistake(
             "unexpected `if`", "the condition of a `residual` stands behind `when`", "write `residual when …`"
         )
