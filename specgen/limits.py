@@ -24,8 +24,7 @@ class Limits:
     layers: int = 10_000
 
     def __post_init__(self) -> None:
-        given = {"source": self.source, "tokens": self.tokens, "depth": self.depth, "layers": self.layers}
-        for name, value in given.items():
+        for name, value in vars(self).items():
             need(name, value, int, "an `int`")
             if value < 0:
                 raise ValueError(f"`{name}` has to be 0 or more, not {shown(value)}")
