@@ -279,23 +279,15 @@ def unless(default: Argument, **keywords: Argument) -> dict[str, Argument]:
     return {name: value for name, value in keywords.items() if value != default or arithmetic.names(value)}
 
 
-def _numbered(count: int, what: str) -> str:
-    """A count and its noun: `1 number`, `2 spatial axes`."""
-    return (
-        f"{count} {what}"
-        if count == 1
-        else f"{count} {what.removesuffix('is')}{'es' if what.endswith('is') else 's'}"
-    )
-
-
 def per_axis(value: PerAxis, x: Shape, option: str) -> tuple[int, ...]:
     """An option as one number per spatial axis of `x`; refuses a tuple of another length."""
     if not isinstance(value, tuple):
         return (value,) * len(x.spatial)
     if len(value) != x.rank:
+        numbers = f"{len(value)} number{'s' * (len(value) != 1)}"
         raise Refusal(
             "wrong-axes",
-            f"`{option}` has {_numbered(len(value), 'number')} for {_numbered(x.rank, 'spatial axis')}",
+            f"`{option}` has {numbers} for {x.rank} spatial {'axis' if x.rank == 1 else 'axes'}",
             f"what arrives is {x.describe()}",
             at=option,
             remedies=({option: value[: x.rank] if len(value) > x.rank > 1 else value[0]},),
