@@ -464,9 +464,7 @@ def read(text: str) -> Expression:
 
 def from_ast(node: ast.expr) -> Expression:
     match node:
-        case ast.Constant(value=int() | float() as value) if not isinstance(value, bool) and _is_finite(
-            value
-        ):
+        case ast.Constant(value=value) if is_number(value) and abs(value) != math.inf:
             return value
         case ast.Name(id=name):
             return Symbol(name)
@@ -489,10 +487,6 @@ def takes(function: str, count: int) -> bool:
         return False
     least, most, _ = FUNCTIONS[function]
     return least <= count <= (most or count)
-
-
-def _is_finite(value: int | float) -> bool:
-    return isinstance(value, int) or math.isfinite(value)
 
 
 def _unreadable() -> Expression:
