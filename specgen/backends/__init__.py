@@ -1,0 +1,1 @@
+"""From a network to modules in memory, or to source: what is made, and what is printed."""
