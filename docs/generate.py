@@ -45,7 +45,7 @@ def index_page() -> str:
     ]
     for family, members in groupby(own_layers(), key=lambda layer: layer.family):
         rows = [
-            (f"[`{layer.word}`]({layer.word}.md)", _code(layer.other_words), _first_line(layer))
+            (f"[`{layer.word}`]({layer.word}.md)", _code(layer.other_words), reference.first_line(layer))
             for layer in members
         ]
         lines += ["", f"## {family.capitalize()}", "", *_table(("word", "other words", ""), rows)]
@@ -103,7 +103,3 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _code(words: Sequence[str]) -> str:
     return ", ".join(f"`{word}`" for word in words)
-
-
-def _first_line(layer: type[Layer]) -> str:
-    return (layer.__doc__ or "").split("\n")[0]

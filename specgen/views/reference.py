@@ -14,7 +14,7 @@ def overview() -> str:
     """Every layer on one line: its words and what it is."""
     rows = []
     for layer in registry.layers():
-        rows.append((layer.family, ", ".join((layer.word, *layer.other_words)), _first_line(layer)))
+        rows.append((layer.family, ", ".join((layer.word, *layer.other_words)), first_line(layer)))
     return columns(("family", "word", "what it is"), rows)
 
 
@@ -70,5 +70,6 @@ def describe(layer: type[Layer]) -> dict[str, Any]:
     }
 
 
-def _first_line(layer: type[Layer]) -> str:
+def first_line(layer: type[Layer]) -> str:
+    """What a layer is, in one line."""
     return (layer.__doc__ or "").split("\n")[0]
