@@ -87,7 +87,7 @@ def _names(source: str) -> frozenset[str]:
     return frozenset(found - called - {"math"})
 
 
-def is_number(source: str) -> bool:
+def is_literal(source: str) -> bool:
     """Whether a piece of source is a plain number."""
     try:
         arithmetic.read(source)

@@ -6,7 +6,7 @@ from itertools import product
 
 import pytest
 
-from specgen.conditions import both, canonical, holds, is_number, names_in, negated
+from specgen.conditions import both, canonical, holds, is_literal, names_in, negated
 
 
 @pytest.mark.parametrize(
@@ -105,5 +105,5 @@ def test_the_names_that_source_mentions() -> None:
 
 
 def test_what_is_a_plain_number() -> None:
-    assert is_number("3") and is_number("-0.5") and is_number("2 * 8")
-    assert not is_number("c") and not is_number("2 * c") and not is_number("x.y") and not is_number("")
+    assert is_literal("3") and is_literal("-0.5") and is_literal("2 * 8")
+    assert not is_literal("c") and not is_literal("2 * c") and not is_literal("x.y") and not is_literal("")

@@ -395,8 +395,8 @@ class _Merge:
             return mine
         if (
             conditions.names_in([mine, other])
-            or not conditions.is_number(mine)
-            or not conditions.is_number(other)
+            or not conditions.is_literal(mine)
+            or not conditions.is_literal(other)
         ):
             raise Apart
         free, number = name, 2
