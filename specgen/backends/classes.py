@@ -393,11 +393,7 @@ class _Merge:
             return mine
         if mine == other:
             return mine
-        if (
-            conditions.names_in([mine, other])
-            or not conditions.is_literal(mine)
-            or not conditions.is_literal(other)
-        ):
+        if not (conditions.is_literal(mine) and conditions.is_literal(other)):
             raise Apart
         free, number = name, 2
         while free in self.use or free in self.literals:
