@@ -98,7 +98,6 @@ class Place:
     strides: tuple[str, ...] = ()
     labels: bool = True
     depth: int = 0
-    in_block: bool = False
 
 
 @dataclass
@@ -563,7 +562,6 @@ class Generator:
             kernels=("k",) if "k" in arguments else (),
             strides=("s",) if "s" in arguments else (),
             depth=1,
-            in_block=True,
         )
         with self.braces(f"block {name}{'(' + ', '.join(heads) + ')' if heads else ''}"):
             if gives_c and self.one_in(2) and kind == MAP:
