@@ -32,7 +32,7 @@ def write_layer_pages(folder: Path) -> None:
 def own_layers() -> list[type[Layer]]:
     """The layers that come with specgen, by family."""
     order = get_args(Family)
-    own = (layer for layer in registry.layers() if layer.__module__.startswith("specgen."))
+    own = (layer for layer in registry.layers() if not layer.is_foreign)
     return sorted(own, key=lambda layer: order.index(layer.family))
 
 
