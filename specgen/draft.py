@@ -156,7 +156,7 @@ def _passes(child: Draft, before: Draft | None) -> bool:
 
 
 class _Names:
-    """Hands out the names of one module's children: a label, or the kind and its ordinal."""
+    """Hands out the names of one module's children: a label, or kind and ordinal. None comes twice."""
 
     def __init__(self, evaluation: Evaluation, children: Iterable[Draft]) -> None:
         self.evaluation = evaluation
@@ -182,10 +182,12 @@ class _Names:
     def of(self, child: Draft) -> str:
         if child.label is not None:
             return child.label.text
+        stem = f"{child.kind}_" if child.kind[-1].isdigit() else child.kind  # `relu61` is the 61st `relu`
         while True:
             ordinal = self.ordinals[child.kind] = self.ordinals.get(child.kind, 0) + 1
-            name = f"{child.kind}{ordinal}"
+            name = f"{stem}{ordinal}"
             if name not in self.taken and objection(name) is None:
+                self.taken[name] = child.span
                 return name
 
 

@@ -35,6 +35,11 @@ def kinds(text: str) -> str:
         ("block b() { conv 3 }\nblock c() { b; b }\nc", "0.0.conv1 0.0.relu1 0.1.conv1 0.1.relu1"),
         ("block b() { conv 3 }\nblock c() { let x=1; repeat 2 { b } }\nc",
          "0.0.conv1 0.0.relu1 0.1.conv1 0.1.relu1"),
+        ("a: conv 4 relu6; relu6", "a relu6_1 relu6_2"),
+        ("block b() { id }\nblock b1() { id }\na: { b; b1 }\nb: b1", "a.0.id1 a.1.id1 b.id1"),
+        ("block b() { id }\nblock b1() { id }\na: id\nb1; b", "a b1_1.id1 b1.id1"),
+        ("block b() { id }\nblock b_() { id }\nblock b1() { id }\na: id\nb1; b_; b_",
+         "a b1_1.id1 b_1.id1 b_2.id1"),
         ("block b() { conv 3 }\nblock c() { if 1 == 2 { b } else { b } }\nc", "0.0.conv1 0.0.relu1"),
         ("block b() { conv 3 }\nblock c() { b; relu }\nc", "0.b1.conv1 0.b1.relu1 0.relu1"),
         ("block b() { conv 3 }\nblock c() { if 1 == 2 { relu } else { b } }\nc", "0.b1.conv1 0.b1.relu1"),
@@ -43,6 +48,24 @@ def kinds(text: str) -> str:
 )  # fmt: skip
 def test_names_of_children(text: str, paths: str) -> None:
     assert names(text) == paths
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "block unit() { conv 3 }\nblock unit1() { conv 3 k=1 }\nstem: conv 3\nrepeat 11 { unit }\nunit1",
+        "first: conv 3\nrepeat 60 { conv 3 }\nconv 3 relu6",
+        "block conv1() { conv 3 }\nstem: conv 3\nconv1\nrepeat 11 { conv 3 }",
+        "block b1_() { conv 3 }\nblock b1() { conv 3 k=1 }\nstem: conv 3\nrepeat 2 { b1; b1_ }",
+    ],
+)
+def test_no_two_children_have_one_name(text: str) -> None:
+    """A word may end in a digit, as `relu6` does, and the ordinal stands behind it."""
+    compiled = network(text)
+    assert len({layer.name for layer in compiled.layers}) == len(compiled.layers)
+    model = compiled.build()
+    assert sum(parameter.numel() for parameter in model.parameters()) == compiled.params
+    assert specgen.Network.model_validate_json(compiled.model_dump_json()) == compiled
 
 
 @pytest.mark.parametrize(
