@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from specgen.given import need, shown
 
@@ -24,7 +24,7 @@ class Limits:
     layers: int = 10_000
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
+        for name, value in asdict(self).items():
             need(name, value, int, "an `int`")
             if value < 0:
                 raise ValueError(f"`{name}` has to be 0 or more, not {shown(value)}")

@@ -14,6 +14,7 @@ import pytest
 
 import specgen
 from specgen import Call, Layer, Refusal, Shape
+from specgen.backends import sources
 from specgen.cli import main
 from specgen.layers import foreign
 from specgen.layers.registry import register_layer, unregister_layer
@@ -269,19 +270,66 @@ class Doubles(Own):
         return x.replace(channels=2 * x.channels)
 
 
-@pytest.mark.parametrize(
-    ("kind", "said"),
-    [
-        (Unbuilt, "TypeError: Linear.__init__() missing"),
-        (Unnamed, "AttributeError: module 'torch.nn' has no attribute 'NoSuchModule'"),
-        (Elsewhere, "ModuleNotFoundError: No module named 'no'"),
-        (Doubles, "1 gives (3, 8, 8), not (6, 8, 8)"),
-    ],
-)
+class Learns(Own):
+    """Whose class learns a tensor that no rule tells of."""
+
+    word = "learns"
+
+    def call(self, x: Shape) -> Call:
+        return Call("PReLU")
+
+
+class Forgets(Own):
+    """Whose class does not have what a rule tells of."""
+
+    word = "forgets"
+
+    def buffers(self, x: Shape) -> dict[str, tuple[int, ...]]:
+        return {"mean": (3,)}
+
+
+#: What `build` says of each, and what `emit` does.
+UNBUILT: dict[type[Layer], tuple[str, str, str]] = {
+    Unbuilt: (
+        "`Linear`, which `unbuilt` stands for, cannot be made",
+        "TypeError: Linear.__init__() missing 2 required positional arguments: "
+        "'in_features' and 'out_features'",
+        "",
+    ),
+    Unnamed: (
+        "there is no class `NoSuchModule`, which `unnamed` stands for",
+        "it is looked for in `torch.nn`: the layer's `modules` names another module",
+        "there is no class `NoSuchModule`, which `unnamed` stands for",
+    ),
+    Elsewhere: (
+        "`NoSuchModule`, which `elsewhere` stands for, cannot be made",
+        "ModuleNotFoundError: No module named 'no'",
+        "there is no module `no.such.module`",
+    ),
+    Doubles: (
+        "the network does not run with `doubles` in it",
+        "1 gives (3, 8, 8), not (6, 8, 8)",
+        "",
+    ),
+    Learns: (
+        "the network does not run with `learns` in it",
+        "1.weight is (1,), and no rule says so",
+        "",
+    ),
+    Forgets: (
+        "the network does not run with `forgets` in it",
+        "1.mean is not there, and a rule of `forgets` says (3,)",
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", UNBUILT, ids=lambda kind: kind.word)
 def test_a_layer_that_does_not_build(
-    kind: type[Layer], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    kind: type[Layer], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """No rule is wrong by itself: that is seen only where the network is built and run."""
+    title, note, by_emit = UNBUILT[kind]
     register_layer(kind)
     try:
         spec = tmp_path / "net.spec"
@@ -289,14 +337,78 @@ def test_a_layer_that_does_not_build(
         assert main(["check", str(spec)]) == 0
         capsys.readouterr()
         assert main(["build", str(spec)]) == 1
-        title, note = capsys.readouterr().err.splitlines()
-        assert title == f"error[layer-fails]: the network does not run with `{kind.word}` in it"
-        assert note.startswith(f"  = note: {said}")
-        assert main(["emit", str(spec)]) == (kind is Elsewhere)
-        said_by_emit = capsys.readouterr().err
-        assert said_by_emit.startswith("error[layer-fails]: there is no module" if kind is Elsewhere else "")
+        assert capsys.readouterr().err == f"error[layer-fails]: {title}\n  = note: {note}\n"
+        assert main(["emit", str(spec)]) == bool(by_emit)
+        assert capsys.readouterr().err.startswith(f"error[layer-fails]: {by_emit}\n" if by_emit else "")
+        if "does not run" not in title:
+            with pytest.raises(specgen.SpecError, match=r"cannot be made|there is no class"):
+                specgen.load(spec)
     finally:
         unregister_layer(kind)
+
+
+#: A module's source, and why it cannot be copied; nothing where it can.
+COPIED = {
+    "a helper": (
+        "class Own(nn.Module):\n    def forward(self, x):\n        return half(x) * SHARE",
+        "`theirs.Own`, for `copied`, cannot be copied into an emitted file",
+        "it mentions SHARE",
+    ),
+    "a name of torch": (
+        "class Own(nn.Module):\n    def forward(self, x):\n        return F.relu(x)",
+        "`theirs.Own`, for `copied`, cannot be copied into an emitted file",
+        "it mentions F",
+    ),
+    "an underscore": (
+        "class Own(nn.Module):\n    def forward(self, x):\n        return half(self._k)",
+        "`theirs.Own`, for `copied`, cannot be copied into an emitted file",
+        "it mentions _k",
+    ),
+    "a decorated function": (
+        "@cache\ndef half(x):\n    return x / 2\n\n\n"
+        "class Own(nn.Module):\n    def forward(self, x):\n        return half(x)",
+        "`theirs.half`, for `copied`, cannot be copied into an emitted file",
+        "it mentions a decorator",
+    ),
+    "its own function": (
+        "class Base(nn.Module):\n    share = 2\n\n\nclass Own(Base):\n    def forward(self, x):\n"
+        "        return half(x) + math.pi",
+        "",
+        "",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COPIED)
+def test_a_class_that_cannot_be_copied(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, title, note = COPIED[name]
+
+    class Copied(Own):
+        word = "copied"
+        modules = "theirs"
+
+        def call(self, x: Shape) -> Call:
+            return Call("Own")
+
+    half = "" if "def half" in source else "\n\n\ndef half(x):\n    return x / 2\n"
+    (tmp_path / "theirs.py").write_text(source + half)
+    monkeypatch.syspath_prepend(tmp_path)
+    sources.definitions.cache_clear()
+    register_layer(Copied)
+    try:
+        network = specgen.compile(text="input 3x8x8\ncopied")
+        if not title:
+            text = network.emit()
+            assert "import math\n" in text and "def half(x):" in text and "class Base(nn.Module):" in text
+            return
+        with pytest.raises(specgen.SpecError) as caught:
+            network.emit()
+        (found,) = caught.value.diagnostics
+        assert (found.code, found.title, found.notes) == ("layer-fails", title, (note,))
+    finally:
+        unregister_layer(Copied)
 
 
 def test_what_a_build_raises_shows_where_it_is_asked_for(
@@ -307,8 +419,9 @@ def test_what_a_build_raises_shows_where_it_is_asked_for(
     try:
         spec = tmp_path / "net.spec"
         spec.write_text("input 3x8x8\nunbuilt")
-        with pytest.raises(TypeError, match="missing"):
+        with pytest.raises(specgen.SpecError) as caught:
             main(["build", str(spec)])
+        assert isinstance(caught.value.__cause__, TypeError)
     finally:
         unregister_layer(Unbuilt)
 

@@ -49,7 +49,7 @@ ALLOWED = {
     ("backends/torch.py", "import importlib"): "for the modules of layers",
     ("backends/torch.py", "import_module(module)"): "`Layer.modules`, which the layer's class says",
     ("backends/torch.py", "vars(import_module(module))"): "the same; `Call.name`, which the layer says",
-    ("backends/torch.py", "getattr(nn, name)"): "`Call.name`, which the layer says",
+    ("backends/torch.py", "getattr(nn, name, None)"): "`Call.name`, which the layer says",
     ("backends/torch.py", "getattr(nn.init, f'{reach.rule.function}_')"): "a rule that has been checked",
     ("backends/sources.py", "import importlib.util"): "to find the source of a layer's module",
     ("backends/sources.py", "find_spec(module)"): "`Layer.modules`, which the layer's class says",

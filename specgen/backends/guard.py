@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable
 
 from specgen.python_ast import parse_module
 
@@ -45,7 +46,23 @@ def check_source(text: str) -> None:
         tree = parse_module(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise EmissionError(f"it does not compile: {error}") from None
-    known = set(_BUILTINS)
+    _check_nodes(tree, set(_BUILTINS))
+
+
+def why_not_copied(text: str, beside: Iterable[str]) -> str:
+    """Why a class or a function cannot stand in an emitted file; empty if it can.
+
+    `beside` has the names that stand there, too.
+    """
+    try:
+        _check_nodes(parse_module(text), {*_BUILTINS, *beside})
+    except EmissionError as error:
+        return str(error)
+    return ""
+
+
+def _check_nodes(tree: ast.Module, known: set[str]) -> None:
+    """Raise `EmissionError` for a part, or a name, that is none of those that an architecture needs."""
     nodes = list(ast.walk(tree))
     for node in nodes:
         match node:

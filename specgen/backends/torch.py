@@ -16,9 +16,11 @@ from specgen.backends import modules
 from specgen.backends.fills import Deferred, Fill, fill_exactly, fill_fast
 from specgen.backends.folded import fold_weights
 from specgen.backends.weights import has_keys, read_weights
+from specgen.diagnostics import Diagnostic, SpecError
 from specgen.folding import for_inference
 from specgen.given import need
 from specgen.ir import Block, Child, Member, Network, Parallel, Sequence, Step, walk
+from specgen.layers.foreign import no_class
 from specgen.source import printable
 
 
@@ -151,7 +153,19 @@ class Maker:
         self.place = place
 
     def make(self, step: Step) -> nn.Module:
-        """The module of one layer."""
+        """The module of one layer; raises `SpecError` where the class of somebody's own cannot be made."""
+        try:
+            return self._made(step)
+        except (SpecError, MemoryError, torch.cuda.OutOfMemoryError):
+            raise
+        except Exception as error:
+            if not step.layer.is_foreign:
+                raise
+            title = f"`{step.call.name}`, which `{step.layer.word}` stands for, cannot be made"
+            said = f"{type(error).__name__}: {error}".partition("\n")[0][:200]
+            raise SpecError([Diagnostic("layer-fails", title, notes=(said,))]) from error
+
+    def _made(self, step: Step) -> nn.Module:
         module = _class(step).__module__
         if module == modules.__name__ or module.startswith("torch.nn.modules."):
             with self.deferred:
@@ -164,16 +178,19 @@ class Maker:
 
 
 def _class(step: Step) -> Any:
-    return _constructor(step.call.name, (type(step.layer).modules,))
+    found = _constructor(step.call.name, (type(step.layer).modules,))
+    if found is None:
+        raise no_class(type(step.layer), step.call.name)
+    return found
 
 
 def _constructor(name: str, modules: Iterable[str]) -> Any:
-    """The class that a call names: the layer's own or torch's. No name comes from a spec."""
+    """The class that a call names: the layer's own or torch's, if there is one. No name comes from a spec."""
     for module in modules:
         own = vars(import_module(module)).get(name)
         if own is not None and own.__module__ == module:
             return own
-    return getattr(nn, name)
+    return getattr(nn, name, None)
 
 
 class SpecBlock(nn.Module):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -22,6 +22,8 @@ from specgen.cli.console import USAGE, WRONG, Stop, cannot, figures, print_json
 from specgen.source import printable, reason
 
 if TYPE_CHECKING:
+    from torch.nn import Module
+
     from specgen.diagnostics import SpecError
     from specgen.ir import Network
 
@@ -36,6 +38,26 @@ def _defect(network: Network, said: str) -> SpecError | None:
         return None
     title = f"the network does not run with {listed(foreign)} in it"
     return SpecError([Diagnostic("layer-fails", title, notes=(said.strip().partition("\n")[0][:200],))])
+
+
+def _difference(network: Network, observed: Mapping[str, tuple[int, ...]], model: Module) -> str:
+    """The first thing that is otherwise than inferred: an output's shape, or a tensor of a layer."""
+    from specgen.ir import walk
+    from specgen.state import tensors
+
+    for path, step in walk(network.root):
+        if observed[path] != step.output.sizes:
+            return f"{path} gives {observed[path]}, not {step.output.sizes}"
+        said = tensors(step)
+        found = {name: tuple(one.shape) for name, one in model.get_submodule(path).state_dict().items()}
+        for name in {**said, **found}:
+            if said.get(name) != found.get(name):
+                is_there = f"is {found[name]}" if name in found else "is not there"
+                rule = (
+                    f"a rule of `{step.layer.word}` says {said[name]}" if name in said else "no rule says so"
+                )
+                return f"{path}.{name} {is_there}, and {rule}"
+    return ""
 
 
 @click.command()
@@ -82,7 +104,7 @@ def build(
     from specgen.backends.torch import observed_shapes
     from specgen.backends.weights import save_weights
     from specgen.cli.summary import print_summary
-    from specgen.diagnostics import WeightsError
+    from specgen.diagnostics import SpecError, WeightsError
     from specgen.views.summary import Options, Summary
 
     if seed is not None:
@@ -105,17 +127,17 @@ def build(
     except (RuntimeError, MemoryError) as error:
         first = printable(str(error).strip().split("\n")[0])
         raise Stop(USAGE, f"error: PyTorch could not build or run it here: {first}") from None
+    except SpecError as error:
+        raise refused(error, as_json, WRONG) from None
     except Exception as error:
         debug(error)
         if (defect := _defect(network, f"{type(error).__name__}: {error}")) is None:
             raise
         raise refused(defect, as_json, WRONG) from None
-    for row in network.layers:
-        if observed[row.name] != row.output.sizes:
-            said = f"{row.name} gives {observed[row.name]}, not {row.output.sizes}"
-            if (defect := _defect(network, said)) is None:
-                raise AssertionError(said)
-            raise refused(defect, as_json, WRONG)
+    if said := _difference(network, observed, model):
+        if (defect := _defect(network, said)) is None:
+            raise AssertionError(said)
+        raise refused(defect, as_json, WRONG)
     if save is not None:
         if any(tensor.is_meta for tensor in model.state_dict().values()):
             raise cannot("write", save, "weights on meta have no values")

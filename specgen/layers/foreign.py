@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from keyword import iskeyword
 from math import isfinite
 
+from specgen.diagnostics import Diagnostic, SpecError
 from specgen.layers.base import Call, Layer, Refusal, Saved, Window, asked, rule_of
 from specgen.shape import LARGEST_TOTAL, Shape
 from specgen.workings import Working
@@ -33,6 +34,14 @@ def vet(layer: Layer, x: Shape, output: Shape) -> None:
         also = (True,) if rule in (layer.saved, layer.shares_input) else ()
         if not is_right(asked(layer, rule, x, *also)):
             raise _wrong(layer, rule.__name__, x, wanted)
+
+
+def no_class(layer: type[Layer], name: str) -> SpecError:
+    """What is said of a layer whose call names a class that is nowhere."""
+    title = f"there is no class `{name}`, which `{layer.word}` stands for"
+    looked = "" if layer.modules == Layer.modules else f"`{layer.modules}` and "
+    why = f"it is looked for in {looked}`torch.nn`: the layer's `modules` names another module"
+    return SpecError([Diagnostic("layer-fails", title, notes=(why,))])
 
 
 def _wrong(layer: Layer, rule: str, x: Shape, wanted: str) -> Refusal:
