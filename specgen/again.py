@@ -22,7 +22,8 @@ from specgen.ir import (
     walk,
 )
 from specgen.joins import join, share
-from specgen.layers.base import Refusal
+from specgen.layers.base import Refusal, inferred
+from specgen.layers.foreign import vet
 from specgen.names import objection
 from specgen.shape import LARGEST_TOTAL, Shape
 
@@ -142,7 +143,9 @@ def _step(step: Step, shape: Shape, known: Known) -> Step:
     _agree(step, "takes", step.input, shape)
     _check_traces(step.name, dict(step.layer), known)
     try:
-        output = step.layer.infer(shape)
+        output = inferred(step.layer, shape)
+        if step.layer.is_foreign:
+            vet(step.layer, shape, output)
     except Refusal as refusal:
         raise ValueError(f"{step.name}: {refusal.title}: {refusal.label}") from None
     _agree(step, "gives", step.output, output)
