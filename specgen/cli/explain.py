@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import click
 
-from specgen.cli.arguments import no_keywords, settings_of, spec_options
-from specgen.cli.console import OK, Stop, drawn, exit_code, print_json, width
+from specgen.cli.arguments import no_keywords, refused, settings_of, spec_options
+from specgen.cli.console import OK, exit_code, print_json, width
 from specgen.source import printable
 
 
@@ -88,10 +88,7 @@ def _explain_spec(
         word = re.fullmatch(r"[\w-]+", what)
         if error.diagnostics[0].code == "not-found" and word:
             raise _unknown(what) from None
-        if as_json:
-            print_json({"ok": False, "diagnostics": [one.as_json() for one in error.diagnostics]})
-            raise Stop(exit_code(error.diagnostics)) from None
-        raise Stop(exit_code(error.diagnostics), drawn(error.diagnostics)) from None
+        raise refused(error, as_json, exit_code(error.diagnostics)) from None
     if as_json:
         print_json(found.as_json())
     else:
