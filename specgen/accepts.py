@@ -49,8 +49,10 @@ class Accepts:
     tried: bool = True
 
     def __contains__(self, shape: Shape) -> bool:
-        same = (shape.channels, shape.rank) == (self.input.channels, self.input.rank)
-        return same and all(size in axis for size, axis in zip(shape.spatial, self.axes, strict=True))
+        ours, theirs = ((one.channels, one.rank, one.channels_last) for one in (self.input, shape))
+        return ours == theirs and all(
+            size in axis for size, axis in zip(shape.spatial, self.axes, strict=True)
+        )
 
     def __str__(self) -> str:
         if not self.axes:
