@@ -83,7 +83,8 @@ class Explainer:
         if not lines:
             raise LookupError(f"lines {lines.start}-{lines.stop - 1} end before they begin")
         if lines.start < 1 or lines.stop - 1 > last:
-            raise LookupError(f"there is no line {lines.stop - 1}: the spec has {last}")
+            none = lines.start if lines.start < 1 else lines.stop - 1
+            raise LookupError(f"there is no line {none}: the spec has {last}")
         joins_in = _by_line(chain.from_iterable(self._joins().values()), lambda one: one[1].line)
         for line in lines:
             found = [*self._line(line), *(self._join(*join) for join in joins_in.get(line, ()))]
