@@ -468,7 +468,9 @@ def from_ast(node: ast.expr) -> Expression:
             return value
         case ast.Name(id=name):
             return Symbol(name)
-        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=int() | float() as value)):
+        case ast.UnaryOp(op=ast.USub(), operand=ast.Constant(value=value)) if (
+            is_number(value) and abs(value) != math.inf
+        ):
             return -value
         case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _OPERATORS:
             return Operation(_OPERATORS[type(operator)], from_ast(left), from_ast(right))

@@ -288,7 +288,8 @@ def as_value(text: str) -> Any:
         return Evaluator(lambda name: name, None, set()).value(expression)
     except Wrong as wrong:
         label = Label(wrong.span, wrong.label)
-        raise SpecError([Diagnostic(wrong.code, str(wrong), (label,), source=source)]) from None
+        advice = (wrong.help,) if wrong.help else ()
+        raise SpecError([Diagnostic(wrong.code, str(wrong), (label,), advice, source=source)]) from None
 
 
 def check_settings(source: Source, spec: syntax.Spec, settings: Mapping[str, Any]) -> dict[str, Any]:

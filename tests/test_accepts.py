@@ -124,6 +124,12 @@ def differences(network: specgen.Network, most: int) -> Iterator[str]:
             yield f"{sizes}: {accepts}, {'runs not' if accepted else 'runs'}"
 
 
+def test_the_layout_counts() -> None:
+    accepts = specgen.compile("resnet18").accepts
+    assert Shape(3, (224, 224)) in accepts
+    assert Shape(3, (224, 224), True) not in accepts
+
+
 @pytest.mark.parametrize("text", [text for text in SAID if "x" in text.partition(";")[0]])
 def test_inference_agrees(text: str) -> None:
     assert list(differences(specgen.compile(text=text), 64)) == []

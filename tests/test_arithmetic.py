@@ -130,7 +130,7 @@ def test_brackets_stand_where_they_are_needed(expression: Expression, text: str)
     [
         "", "a b", "__import__('os')", "a.b", "a[0]", "lambda: 1", "'a'", "True", "None", "a if b else c",
         "[a]", "a ** b", "a << 1", "~a", "not a", "f(a)", "open(a)", "int(a, base=2)", "int(*a)", "a; b",
-        "a := 1", "a and b", "a < b", "1j",
+        "a := 1", "a and b", "a < b", "1j", "-True", "1e999", "-1e999",
         "(" * 300 + "a" + ")" * 300, "+".join("a" * 300), "\0", "os.int(a)",
     ],
 )  # fmt: skip

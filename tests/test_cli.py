@@ -465,6 +465,8 @@ def test_what_is_given_empty_is_not_left_out(tiny: Path, capsys: pytest.CaptureF
 def test_a_value_that_has_none_is_pointed_at(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(tiny), "--set", "classes=2*in"]) == 1
     assert "1 | 2*in\n  |   ^^ nothing arrives yet\n" in capsys.readouterr().err
+    assert main(["check", str(tiny), "--set", "classes=not 1"]) == 1
+    assert "help: compare it with something: `== 1`, `!= none`\n" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")

@@ -122,6 +122,7 @@ def test_what_is_not_there_is_answered_with_what_is(capsys: pytest.CaptureFixtur
         ("layer9", "there is no layer `layer9`; did you mean `layer4`?"),
         ("5-3", "lines 5-3 end before they begin"),
         ("99", "there is no line 99: the spec has 55"),
+        ("0-3", "there is no line 0: the spec has 55"),
     ):
         assert main(["explain", f"resnet50:{place}"]) == 2
         assert answer in capsys.readouterr().err

@@ -205,9 +205,25 @@ def test_the_command_line_shows_no_traceback_unless_asked(
         assert err.startswith(f"error[layer-fails]: {FAILING[text][0]}\n") and "internal" not in err
     monkeypatch.setenv("SPECGEN_DEBUG", "1")
     if FAILING[text][3] is not None:
-        for command in ("check", "emit"):
+        for command in ("check", "emit", "explain"):
             with pytest.raises(specgen.SpecError):
                 main([command, str(spec)])
+
+
+def test_a_layer_that_fails_for_what_a_json_text_says() -> None:
+    class Odd(Own):
+        word = "odd"
+
+        def infer(self, x: Shape) -> Shape:
+            return x.replace(channels=x.channels + 0 // (x.spatial[0] - 7))
+
+    register_layer(Odd)
+    try:
+        text = specgen.compile(text="input 3x9x9\nodd").model_dump_json()
+        with pytest.raises(specgen.NetworkError, match=r"0: `odd` raises ZeroDivisionError"):
+            specgen.Network.model_validate_json(text.replace("9", "7"))
+    finally:
+        unregister_layer(Odd)
 
 
 @pytest.mark.parametrize(
