@@ -1,8 +1,9 @@
-"""Another library's call as a line of a spec: `Conv2d(3, 64, 3)` is `conv 64 k=3`."""
+"""Another library's call as a line of a spec: `Conv2d(3, 64, 3, padding=1)` is `conv 64 k=3 p=1 linear`."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from specgen.diagnostics import SpecError
 from specgen.layers import registry
@@ -13,11 +14,17 @@ from specgen.vocabulary import INFERRED, SIZES, ours
 _WINDOW = ("k", "s", "p")
 _ORDER = {
     "conv": ("", *_WINDOW), "deconv": ("", *_WINDOW), "dwconv": _WINDOW, "maxpool": _WINDOW,
-    "avgpool": _WINDOW, "fc": ("",),
+    "avgpool": _WINDOW, "fc": ("",), "prelu": ("num_parameters",),
 }  # fmt: skip
 #: PyTorch's classes that take what arrives in front of the size, or as the only value.
 _IN_FIRST = re.compile(r"(?:Conv|ConvTranspose)[123]d|Linear")
-_IN_ALONE = re.compile(r"(?:BatchNorm|InstanceNorm)[123]d|LayerNorm|RMSNorm|PReLU")
+_IN_ALONE = re.compile(r"(?:BatchNorm|InstanceNorm)[123]d|LayerNorm|RMSNorm")
+#: Classes that do otherwise than a spec's layer where nothing is said: the option, and what they do.
+_OTHERWISE = (
+    (re.compile(r"Conv[123][dD]"), "padding", "p=0"),
+    (re.compile(r"Conv[123][dD]|Linear|Dense"), "act", "linear"),
+    (re.compile(r"ConvTranspose[123]d"), "stride", "s=1"),
+)
 _LONGEST = 200
 #: A call whose arguments are words and numbers.
 _PLAIN = re.compile(r"\w+\(((?:(?:\w+=)?[\w.]+)?(?:,\s*(?:\w+=)?[\w.]+)*)\)\s*$")
@@ -45,10 +52,19 @@ def line_for(call: str) -> str:
             line.insert(1, value)
         elif name and name not in INFERRED:
             line.append(f"{_option(name, word)}={value}")
-    if parts[1] == "Linear":  # PyTorch's has no activation
-        line.append("linear")
+    line += _said_here(parts[1], line)
     written = " ".join(line)
     return written if _is_right(written) else ""
+
+
+def _said_here(called: str, line: Sequence[str]) -> list[str]:
+    """What a line has to say for a layer to do what a class does without a word."""
+    kind = registry.find(line[0])
+    known = option_names(kind) if kind is not None else {}
+    given = {known.get(word.partition("=")[0]): word.partition("=")[2] for word in line[1:]}
+    needed = [(option, word) for pattern, option, word in _OTHERWISE if pattern.fullmatch(called)]
+    small = given.get("kernel_size") == "1"  # it needs no padding in either language
+    return [word for option, word in needed if option not in given and not (small and option == "padding")]
 
 
 #: What holds layers elsewhere, and what a spec has instead.

@@ -75,7 +75,8 @@ def compile(  # noqa: A001 (the field's word)
         TypeError: an argument is of another type.
 
     Warns:
-        SpecWarning: something is allowed and probably not meant.
+        SpecWarning: the input is not as it was probably meant (`batch-in-input`, `channels-last`). `specgen
+            check` knows more warnings.
     """
     network, found = analyse(source, text=text, input=input, variant=variant, limits=limits, **params)
     for warning in found:

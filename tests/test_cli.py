@@ -564,3 +564,20 @@ def test_weights_without_values_are_not_saved(tmp_path: Path, capsys: pytest.Cap
     assert main(["build", "tiny28", "--device", "meta", "--save", str(saved)]) == 2
     assert capsys.readouterr().err == f"error: cannot write `{saved}`: weights on meta have no values\n"
     assert not saved.exists()
+
+
+def test_a_folder_is_all_specs_in_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    right, wrong = tmp_path / "right.spec", tmp_path / "below" / "wrong.spec"
+    wrong.parent.mkdir()
+    right.write_text("input 3x8x8; conv 4")
+    wrong.write_text("input 3x8x8; convv 4")
+    (tmp_path / "README.md").write_text("# Networks")
+    assert main(["check", str(tmp_path), str(right), "--format", "short"]) == 1
+    assert capsys.readouterr().out.startswith(
+        f"{wrong}:1:14: error[unknown-layer]: there is no layer `convv`"
+    )
+    assert main(["check", str(tmp_path)]) == 1
+    assert capsys.readouterr().out.startswith(f"{right}: Right, 3 × 8 × 8")
+    (tmp_path / "empty").mkdir()
+    assert main(["check", str(tmp_path / "empty")]) == 0
+    assert capsys.readouterr().err == f"no spec in {tmp_path / 'empty'}\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 import specgen
 from specgen import initialisation, options, vocabulary
@@ -93,11 +94,13 @@ def test_a_word_of_another_library_is_answered_with_ours(line: str, help_: str) 
 @pytest.mark.parametrize(
     ("call", "line"),
     [
-        ("Conv2d(3, 64, 3)", "conv 64 k=3"),
+        ("Conv2d(3, 64, 3)", "conv 64 k=3 p=0 linear"),
         ("Conv2d(3, 64, kernel_size=3, stride=2, padding=1, bias=False)",
-         "conv 64 kernel_size=3 stride=2 padding=1 bias=false"),
-        ("Conv2D(64, (3, 3), strides=2, activation='relu')", "conv 64 k=(3, 3) stride=2 act=relu"),
-        ("Conv2D(filters=64, kernel_size=3)", "conv 64 kernel_size=3"),
+         "conv 64 kernel_size=3 stride=2 padding=1 bias=false linear"),
+        ("Conv2D(64, (3, 3), strides=2, activation='relu')", "conv 64 k=(3, 3) stride=2 act=relu p=0"),
+        ("Conv2D(filters=64, kernel_size=3)", "conv 64 kernel_size=3 p=0 linear"),
+        ("Conv2D(64, 3, padding='same')", "conv 64 k=3 padding=same linear"),
+        ("Dense(10)", "fc 10 linear"),
         ("ConvTranspose2d(64, 32, 2, stride=2)", "deconv 32 k=2 stride=2"),
         ("Linear(512 * 7, 10)", "fc 10 linear"),
         ("Dense(10, activation='softmax')", ""),
@@ -115,3 +118,21 @@ def test_a_call_becomes_a_line_or_nothing(call: str, line: str) -> None:
     assert line_for(call) == line
     if line:
         specgen.compile(text=f"input 64x56x56\n{line}\n")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "Conv2d(64, 8, 3)", "Conv2d(64, 8, 1)", "Conv2d(64, 8, 7, 2, 3)",
+        "Conv2d(64, 8, 5, padding=2, bias=False)",
+        "Conv2d(64, 8, kernel_size=(3, 5))", "ConvTranspose2d(64, 8, 2, 2)", "ConvTranspose2d(64, 8, 3)",
+        "MaxPool2d(2)", "MaxPool2d(3, 2)", "MaxPool2d(3, stride=2, padding=1)", "AvgPool2d(3)",
+        "BatchNorm2d(64)", "GELU()", "LeakyReLU(0.2)", "Upsample(scale_factor=2)", "AdaptiveAvgPool2d(7)", "PReLU(64)",
+    ],
+)  # fmt: skip
+def test_a_line_does_what_the_call_of_pytorchs_does(call: str) -> None:
+    network = specgen.compile(text=f"input 64x56x56\n{line_for(call)}\n")
+    module = eval(call, vars(torch.nn))
+    assert len(network.layers) == 1
+    assert network.output_shape.sizes == tuple(module(torch.zeros(1, 64, 56, 56)).shape[1:])
+    assert network.params == sum(parameter.numel() for parameter in module.parameters())

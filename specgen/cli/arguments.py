@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from specgen.cli.console import Stop, cannot, drawn, exit_code, print_json, say
+from specgen.cli.console import OK, USAGE, Stop, cannot, drawn, exit_code, print_json, say
+from specgen.source import printable, reason
 
 if TYPE_CHECKING:
     from specgen.diagnostics import DiagnosedError
@@ -24,6 +25,54 @@ def complete_spec(context: click.Context, parameter: click.Parameter, incomplete
 
     names = [CompletionItem(name) for name in shipped.names() if name.startswith(incomplete)]
     return [*names, CompletionItem(incomplete, type="file")]
+
+
+def specs_in(paths: Sequence[str], missed: list[OSError]) -> Iterator[str]:
+    """The specs that are meant, each once; of a folder, those in it, hidden folders left out.
+
+    What is said of folders that cannot be read goes into `missed`, for `not_read`.
+    """
+    seen = set()
+    for path in paths:
+        before = len(missed)
+        if path == "-" or not os.path.isdir(path):
+            found = [path]
+        else:
+            found = sorted(
+                os.path.join(folder, name)
+                for folder, folders, names in os.walk(path, onerror=missed.append)
+                if _visible(folders)
+                for name in names
+                if name.endswith(".spec") and os.path.isfile(os.path.join(folder, name))
+            )
+            if not found and len(missed) == before:
+                say(f"no spec in {printable(path)}")
+        for one in found:
+            place = _place(one)
+            if place not in seen:
+                seen.add(place)
+                yield one
+
+
+def not_read(missed: Sequence[OSError]) -> int:
+    """Say which folders could not be read; the exit code."""
+    for error in missed:
+        say(cannot("read", str(error.filename), reason(error)).message)
+    return USAGE if missed else OK
+
+
+def _place(path: str) -> str:
+    """A file's own path, whatever name it is asked for by."""
+    try:
+        return os.path.realpath(path)
+    except (OSError, ValueError):  # there is no such folder, or no such name
+        return path
+
+
+def _visible(folders: list[str]) -> bool:
+    """Keep `os.walk` out of hidden folders."""
+    folders[:] = [folder for folder in folders if not folder.startswith(".")]
+    return True
 
 
 def settings_of(pairs: Sequence[str]) -> dict[str, Any]:
@@ -83,7 +132,7 @@ def refuse_overwriting(option: str, path: str, what: str, other: str | None) -> 
 
 def refuse_unwritable(path: str) -> None:
     """Stop where no file can be written, before the work whose result it is for."""
-    from specgen.source import reason, target_of
+    from specgen.source import target_of
 
     try:
         target_of(path)

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from specgen.cli.arguments import complete_spec, debug, no_keywords, or_stdin, settings_of, spec_options
+from specgen.cli.arguments import (
+    complete_spec,
+    debug,
+    no_keywords,
+    not_read,
+    or_stdin,
+    settings_of,
+    spec_options,
+    specs_in,
+)
 from specgen.cli.console import OK, drawn, exit_code, figures, print_json, say, while_it_is_read
 from specgen.source import printable
 
@@ -38,6 +47,7 @@ def check(
 ) -> int:
     """Check specs: names, options and shapes, and what is allowed and probably not meant.
 
+    SPEC may be a folder, for all *.spec in it.
     A comment `# ok: CODE` on its line silences a warning. Imports no torch.
 
     Text about errors goes to standard error, and what the network is to standard output. The other
@@ -51,7 +61,8 @@ def check(
     form = "json" if as_json else form or "text"
     kept: list[tuple[str, Network | None, Sequence[Diagnostic]]] = []
     worst = OK
-    for spec in specs or (or_stdin(None),):
+    missed: list[OSError] = []
+    for spec in specs_in(specs or (or_stdin(None),), missed):
         network, diagnostics = _checked(spec, pairs, shape, variant, strict)
         worst = max(worst, OK if network is not None else exit_code(diagnostics))
         if form in ("json", "sarif"):  # of many specs, nothing else is kept
@@ -59,7 +70,7 @@ def check(
         with while_it_is_read():
             _print_one(form, spec, network, diagnostics)
     _print_all(form, kept)
-    return worst
+    return max(worst, not_read(missed))
 
 
 def _checked(

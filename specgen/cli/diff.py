@@ -12,7 +12,7 @@ from specgen.cli.console import OK, WRONG, print_json, while_it_is_read, width
 _EPILOG = """
 One spec with two settings is compared with itself: `specgen diff net.spec --to-set width=64`.
 
-With git: `git show HEAD~1:net.spec | specgen diff - net.spec`.
+With git: `git show HEAD:net.spec | specgen diff - net.spec`.
 """
 
 

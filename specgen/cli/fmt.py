@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import click
 
-from specgen.cli.console import OK, USAGE, WRONG, Stop, cannot, drawn, exit_code, say, while_it_is_read
+from specgen.cli.arguments import not_read, specs_in
+from specgen.cli.console import OK, WRONG, Stop, cannot, drawn, exit_code, say, while_it_is_read
 from specgen.source import ReadError, Source, decode, printable, read_bytes, reason, write_bytes
 
 
@@ -35,7 +35,7 @@ def fmt(files: Sequence[str], check: bool, diff: bool) -> int:
         raise click.UsageError("standard input (-) is formatted alone")
     worst, changed, kept = OK, 0, 0
     missed: list[OSError] = []
-    for path in _specs(files or ("-",), missed):
+    for path in specs_in(files or ("-",), missed):
         try:
             found, formatted = _formatted(path)
             with while_it_is_read():
@@ -48,52 +48,10 @@ def fmt(files: Sequence[str], check: bool, diff: bool) -> int:
             kept += 1
         else:
             changed += 1
-    for error in missed:
-        say(cannot("read", str(error.filename), reason(error)).message)
-        worst = max(worst, USAGE)
+    worst = max(worst, not_read(missed))
     if files != ("-",) and files:
         _summary(changed, kept, "would change" if check or diff else "formatted")
     return max(worst, WRONG) if check and changed else worst
-
-
-def _specs(paths: Sequence[str], missed: list[OSError]) -> Iterator[str]:
-    """The files that are meant, each once; of a folder, the specs in it, hidden folders left out.
-
-    What is said of folders that cannot be read goes into `missed`.
-    """
-    seen = set()
-    for path in paths:
-        if path == "-" or not os.path.isdir(path):
-            found = [path]
-        else:
-            found = sorted(
-                os.path.join(folder, name)
-                for folder, folders, names in os.walk(path, onerror=missed.append)
-                if _visible(folders)
-                for name in names
-                if name.endswith(".spec") and os.path.isfile(os.path.join(folder, name))
-            )
-            if not found and not missed:
-                say(f"no spec in {printable(path)}")
-        for one in found:
-            place = _place(one)
-            if place not in seen:
-                seen.add(place)
-                yield one
-
-
-def _place(path: str) -> str:
-    """A file's own path, whatever name it is asked for by."""
-    try:
-        return os.path.realpath(path)
-    except (OSError, ValueError):  # there is no such folder, or no such name
-        return path
-
-
-def _visible(folders: list[str]) -> bool:
-    """Keep `os.walk` out of hidden folders."""
-    folders[:] = [folder for folder in folders if not folder.startswith(".")]
-    return True
 
 
 def _formatted(path: str) -> tuple[bytes, bytes]:
