@@ -18,7 +18,7 @@ from types import NoneType
 from typing import Any
 
 from specgen import arithmetic, compiler, syntax
-from specgen.diagnostics import Diagnostic, Label, SpecError, nearest
+from specgen.diagnostics import Diagnostic, Label, SpecError, abridged, nearest
 from specgen.elaborate import elaborate
 from specgen.expressions import Evaluator, Wrong
 from specgen.given import need, shown, wrong
@@ -138,6 +138,9 @@ def sweep(
     asked = summary.options(None, None, batch, dtype, optimizer)
     found, spec, variant = compiler.find(source, text, DEFAULT_LIMITS)
     compiler.check_settings(found, spec, {name: 0 for name in values if name not in _SPECIAL})
+    for variant in values.get("variant", ()):
+        if variant is not None:
+            compiler.variant_of(found, spec, variant)
     if where is not None:
         _check_condition(where, spec, values)
     job = _Job(found.text, found.name, found.stem, variant, where, asked.batch, asked.dtype, asked.optimizer)
@@ -276,14 +279,20 @@ def _condition(text: str) -> tuple[Source, syntax.Expr]:
 def _check_condition(text: str, spec: syntax.Spec, values: Mapping[str, Iterable[Any]]) -> None:
     """Raise `SpecError` for a name that is neither a figure, nor a param, nor a word among the values."""
     source, expression = _condition(text)
-    params = [one for one in spec.body.statements if isinstance(one, syntax.Param)]
-    known = {*FIGURES, *(param.name.text for param in params), *_SPECIAL}
+    params = [one.name.text for one in spec.body.statements if isinstance(one, syntax.Param)]
+    known = {*FIGURES, *params, *_SPECIAL}
     words = {value for several in values.values() for value in several if isinstance(value, str)}
     words |= {name.text for name in _names(spec.body)} | {"none", *registry.words()}
     for name in _names(expression):
+        if name.text in FIGURES and name.text in params:
+            title = f"`{name.text}` is a figure of the network, and a param of this spec"
+            label = Label(name.span, "one condition cannot ask for both")
+            help_ = "give the param another name"
+            raise SpecError([Diagnostic("name-taken", title, (label,), (help_,), source=source)])
         if name.text not in known | words:
             near = nearest(name.text, known)
-            help_ = f"did you mean `{near[0]}`?" if near else f"it may ask {', '.join(FIGURES)} and params"
+            asked = f"it may ask {', '.join((*FIGURES, *abridged(params)))}"
+            help_ = f"did you mean `{near[0]}`?" if near else asked
             label = Label(name.span, "no param and no figure is called so")
             title = f"the condition asks for `{name.text}`"
             raise SpecError([Diagnostic("unknown-name", title, (label,), (help_,), source=source)])

@@ -118,7 +118,7 @@ def make(
         found = []
         for name, problem, wanted in error.faults:
             if problem == "missing":
-                title = f"`{word.text}` needs its {_in_words(name)}"
+                title = f"`{word.text}` needs its {_in_words(name, word.text)}"
                 example = kind.example.replace(" ", "=", 1) if trim else kind.example
                 found.append(
                     evaluation.diagnostic("value-missing", title, word.span, "", f"for example: `{example}`")
@@ -149,11 +149,14 @@ def make(
 def _as_written(source: Source, span: Span, option: str, word: str) -> str:
     """An option as its line names it: `k`, or by position what it is to the layer."""
     named = re.match(r"(\w+)\s*=(?!=)", source.at(span))
-    return f"`{named[1]}`" if named else f"the {_in_words(option)} of `{word}`"
+    return f"`{named[1]}`" if named else f"the {_in_words(option, word)} of `{word}`"
 
 
-def _in_words(option: str) -> str:
+def _in_words(option: str, word: str) -> str:
     """An option that may be given by position, in words."""
+    kind = registry.find(word)
+    if option == "p" and kind is not None and kind.family == "dropout":
+        return "probability"
     return {
         "out_channels": "number of output channels",
         "out_features": "number of output features",
@@ -162,5 +165,4 @@ def _in_words(option: str) -> str:
         "num_heads": "number of heads",
         "scale_factor": "factor",
         "upscale_factor": "factor",
-        "p": "probability",
     }.get(option, option)

@@ -119,7 +119,23 @@ def test_what_no_sweep_can_begin_with() -> None:
         swept(grid={"width": range(10**6), "depth": range(10**6)})
     with pytest.raises(ValueError, match="did you mean `adam`"):
         swept(optimizer="adan")
+    with pytest.raises(specgen.SpecError, match="has no variant `Wid`"):
+        swept(grid={"variant": [None, "Wid"]})
     assert swept(grid={"width": []}) == []
+
+
+def test_a_param_that_is_called_like_a_figure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spec = tmp_path / "net.spec"
+    spec.write_text("param params = 3\ninput 3x8x8\nconv params k=1 linear nobias")
+    (result,) = specgen.sweep(spec, {"params": [5]})
+    assert (result.settings["params"], result.params) == (5, 15)
+    with pytest.raises(specgen.SpecError, match=r"name-taken.*is a figure of the network, and a param"):
+        list(specgen.sweep(spec, {"params": [5]}, where="params > 5"))
+    _, err = printed(capsys, str(spec), "--set", "params=5", "--csv", code=2)
+    assert err.startswith("error: `params` is a column of CSV: --jsonl tells it from a param\n")
+    assert printed(capsys, str(spec), "--set", "params=5", "--jsonl")[0].startswith(
+        '{"settings": {"params": 5}'
+    )
 
 
 # --- executors -----------------------------------------------------------------------------------
@@ -216,7 +232,10 @@ def test_csv_and_json_lines(spec: str, capsys: pytest.CaptureFixture[str]) -> No
     out, _ = printed(capsys, spec, "--set", "width=16..64..16", "--set", "norm=none,bn", "--csv")
     rows = list(csv.DictReader(io.StringIO(out)))
     assert [row["width"] for row in rows] == ["16", "16", "32", "32", "48", "48", "64", "64"]
-    assert int(rows[1]["params"]) == specgen.compile(text=SPEC, width=16, norm="bn").params
+    network = specgen.compile(text=SPEC, width=16, norm="bn")
+    assert int(rows[1]["params"]) == network.params
+    (result,) = swept(grid={"width": [16], "norm": ["bn"]})
+    assert [int(rows[1][name]) for name in ("saved", "training")] == [result.saved, result.training]
     out, _ = printed(capsys, spec, "--set", "width=2,3", "--jsonl")
     fine, wrong = map(json.loads, out.splitlines())
     assert fine["output"] == [10] and wrong["error"]["code"] == "groups-do-not-divide"

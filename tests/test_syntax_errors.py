@@ -57,7 +57,7 @@ SAID = [
         "conv1 = Conv2d(3, 64, 3)",
         "`conv1 = …` is not a statement",
         "there is no assignment",
-        "a layer's name has a colon: `conv1: conv 64 k=3`",
+        "a layer's name has a colon: `conv1: conv 64 k=3 p=0 linear`",
     ),
     (
         "width = 64",
@@ -214,7 +214,7 @@ SAID = [
         "self.conv = nn.Conv2d(3, 8, 3)",
         "`self.conv` is not a name",
         "a name has no dots",
-        "a layer's name has a colon: `conv: conv 8 k=3`",
+        "a layer's name has a colon: `conv: conv 8 k=3 p=0 linear`",
     ),
     (
         "self.x = 3",

@@ -127,7 +127,8 @@ def test_a_call_becomes_a_line_or_nothing(call: str, line: str) -> None:
         "Conv2d(64, 8, 5, padding=2, bias=False)",
         "Conv2d(64, 8, kernel_size=(3, 5))", "ConvTranspose2d(64, 8, 2, 2)", "ConvTranspose2d(64, 8, 3)",
         "MaxPool2d(2)", "MaxPool2d(3, 2)", "MaxPool2d(3, stride=2, padding=1)", "AvgPool2d(3)",
-        "BatchNorm2d(64)", "GELU()", "LeakyReLU(0.2)", "Upsample(scale_factor=2)", "AdaptiveAvgPool2d(7)", "PReLU(64)",
+        "BatchNorm2d(64)", "GELU()", "LeakyReLU(0.2)", "Upsample(scale_factor=2)", "AdaptiveAvgPool2d(7)",
+        "PReLU(64)",
     ],
 )  # fmt: skip
 def test_a_line_does_what_the_call_of_pytorchs_does(call: str) -> None:

@@ -105,7 +105,7 @@ _LONGEST_RANGE = 1_000_000
 
 
 def _values(name: str, piece: str) -> Sequence[Any]:
-    """One value, or those of a range `1..4` or `16..64..16`, which has both its ends."""
+    """One value, or those of a range `1..4` or `16..64..16`."""
     from specgen.compiler import as_value
 
     if ".." not in piece:
@@ -184,7 +184,9 @@ def _drawer(
     if form == "jsonl":
         return "", _json_line, []
     if form == "csv":
-        return _csv_line([*values, *_COLUMNS]), lambda result: "" if result.error else _csv_row(result), []
+        if taken := [name for name in values if name in _CSV]:
+            raise click.UsageError(f"`{taken[0]}` is a column of CSV: --jsonl tells it from a param")
+        return _csv_line([*values, *_CSV]), lambda result: "" if result.error else _csv_row(result), []
     swept = {name: max(len(name), *map(len, map(_text, several))) for name, several in values.items()}
     kept = _fitting(sum(swept.values()) + _GAP * len(swept))
     widths = [*swept.values(), *(_COLUMNS[name][1] for name in kept)]
@@ -205,6 +207,8 @@ _COLUMNS = {
     "inference": ("inference", 10),
     "training": ("training", 10),
 }
+#: The columns of CSV behind the values of a corner.
+_CSV = ("output", "params", "macs", "saved", "inference", "training")
 _LEFT_OUT_FIRST = ("inference", "training", "output", "macs")
 _GAP = 2
 
@@ -234,9 +238,8 @@ def _row(result: SweepResult, figures: Sequence[str]) -> list[str]:
 
 
 def _csv_row(result: SweepResult) -> str:
-    output = "x".join(map(str, result.output))
-    numbers = (result.params, result.macs, result.inference, result.training)
-    return _csv_line([*map(_text, result.settings.values()), output, *map(str, numbers)])
+    figures = [str(getattr(result, name)) for name in _CSV[1:]]
+    return _csv_line([*map(_text, result.settings.values()), "x".join(map(str, result.output)), *figures])
 
 
 def _csv_line(cells: Sequence[str]) -> str:

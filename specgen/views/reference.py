@@ -49,13 +49,12 @@ def describe(layer: type[Layer]) -> dict[str, Any]:
     if layer.takes_trim:
         for slot in options.TRIM:
             default = layer.default_act if slot == "act" else None
-            words = sorted(options.values(slot, layer))
             rows.append(
                 {
                     "name": slot,
                     "short": [],
                     "default": default or "none",
-                    "type": f"one of {', '.join(words)}",
+                    "type": _trim_values(slot, layer),
                     "position": None,
                 }
             )
@@ -68,6 +67,17 @@ def describe(layer: type[Layer]) -> dict[str, Any]:
         "output": layer.formula,
         "example": layer.example,
     }
+
+
+def _trim_values(slot: str, layer: type[Layer]) -> str:
+    """What may be the value of a trim."""
+    words = sorted(options.values(slot, layer))
+    kinds = {word: kind for word, kind in registry.trims().items() if word in words}
+    if len(set(kinds.values())) == 1:  # `drop=0.3`
+        (kind,) = set(kinds.values())
+        return f"{kind.options[kind.positional[0]].kind.describe()}, or none"
+    valued = [f"{word}=…" for word in words if word in kinds and kinds[word].positional]
+    return f"one of {', '.join(words)}" + (f"; with a value: {', '.join(valued)}" if valued else "")
 
 
 def first_line(layer: type[Layer]) -> str:
