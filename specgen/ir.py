@@ -297,7 +297,8 @@ class Network(_Frozen):
     def fold_weights(self, state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """A state dict of this network as the one `for_inference` takes it, each batch norm folded.
 
-        Raises `WeightsError` where something is missing that is to be folded, or is not this network's.
+        What belongs to no layer of it is left out. Raises `WeightsError` where something is missing that is
+        to be folded, or is no plain tensor.
         """
         from specgen.backends.folded import fold_weights
         from specgen.backends.torch import build

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 import specgen
 from specgen.backends.weights import save_weights
+from specgen.cli import main
 from specgen.folding import Origin, for_inference
 
 #: What is folded in each, and what has to stay: norms first in a branch or behind a join, other norms.
@@ -188,6 +189,21 @@ def test_weights_of_eight_bits_are_folded_into_weights_of_eight_bits() -> None:
     for key, tensor in network.fold_weights(small).items():
         assert tensor.dtype is torch.float8_e4m3fn
         assert torch.equal(tensor.float(), network.fold_weights(again)[key].to(tensor.dtype).float())
+
+
+@pytest.mark.parametrize("text", [TEXTS["chain"], TEXTS["transposed"], TEXTS["idle"]])
+def test_an_emitted_file_says_that_it_is_for_inference(text: str, tmp_path: Path) -> None:
+    network = specgen.compile(text=text)
+    plain, folded = network.emit(), network.emit(optimize="inference")
+    assert "inference" not in plain and "for inference" in folded.split("import")[0]
+    assert ("batch norms are folded" in folded) is ("bn" in text)
+    assert all(len(line) <= 88 for line in folded.splitlines())
+    spec, file = tmp_path / "net.spec", tmp_path / "net.py"
+    spec.write_text(text)
+    for form in ([], ["--optimize", "inference"]):
+        assert main(["emit", str(spec), "--out", str(file), *form]) == 0
+        assert main(["emit", str(spec), "--out", str(file), *form, "--check"]) == 0
+    assert main(["emit", str(spec), "--out", str(file), "--check"]) == 1
 
 
 def test_what_is_missing_for_folding_is_told() -> None:

@@ -22,19 +22,20 @@ def fold_function(folded: Folded) -> list[str]:
     transposed = any(origin.axis for origin in joined.values())
     text = []
     if joined:
-        columns = "its eps, and the weight's axis of outputs" if transposed else "and its eps"
+        columns = ["its eps,", "#: and the weight's axis of outputs."] if transposed else ["and its eps."]
         text += [
             "",
             "",
-            "#: A layer above; in the network with batch norms that layer, the batch norm behind it,",
-            f"#: {columns}.",
+            "#: The layers above that a batch norm is folded into: of each its name, in the network",
+            f"#: with batch norms its name and that of its batch norm, {columns[0]}",
+            *columns[1:],
             *_table("FOLDED", (_row(path, origin, transposed) for path, origin in joined.items())),
         ]
     if kept:
         text += [
             "",
             "",
-            "#: A layer above whose weights stay, and that layer in the network with batch norms.",
+            "#: The other layers above with weights, and their names in that network.",
         ]
         text += _table("KEPT", ((f'"{path}"', f'"{layer}"') for path, layer in kept.items()))
     body = [*(_KEEP if kept else []), *(_folding(transposed) if joined else [])]
@@ -65,9 +66,9 @@ _HEAD = (
     "def fold_weights(state: OrderedDict[str, Tensor]) -> OrderedDict[str, Tensor]:",
     '''    """The state dict of the network with batch norms, as the network above takes it.''',
     "",
-    "    In eval mode, a batch norm multiplies and shifts each channel by constants: the layer in",
-    "    front of it does that by its weights. Raises `ValueError` for a state dict of another",
-    "    network.",
+    "    In eval mode, a batch norm multiplies and shifts each channel by constants: the",
+    "    layer in front of it does that by its weights. Raises `ValueError` where a tensor",
+    "    is missing that it takes.",
     '''    """''',
     "    folded: OrderedDict[str, Tensor] = OrderedDict()",
 )

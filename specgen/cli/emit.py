@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import click
 
@@ -56,7 +57,8 @@ def emit(
     except SpecError as error:
         raise refused(error, as_json, WRONG) from None
     if check:
-        _check_file(out, text)
+        other_form = partial(network.emit, optimize=None if optimize else "inference")
+        _check_file(out, text, other_form, optimized=bool(optimize))
         return
     if out != "-":
         try:
@@ -70,8 +72,8 @@ def emit(
         sys.stdout.buffer.write(text.encode())
 
 
-def _check_file(path: str, text: str) -> None:
-    """Stop unless a file holds the text; the difference is printed."""
+def _check_file(path: str, text: str, other_form: Callable[[], str], *, optimized: bool) -> None:
+    """Stop unless a file holds the text; the difference is printed, or that it is the `other_form`."""
     from difflib import unified_diff
 
     if not is_there(path):
@@ -82,6 +84,9 @@ def _check_file(path: str, text: str) -> None:
         raise cannot("read", path, str(error)) from None
     if found == text.encode():
         return
+    if found == other_form().encode():
+        way = "without" if optimized else "with"
+        raise Stop(WRONG, f"`{printable(path)}` is what the spec gives {way} `--optimize inference`")
     old, new = found.decode("utf-8", "backslashreplace").splitlines(), text.splitlines()
     with while_it_is_read():
         for line in unified_diff(old, new, printable(path), "what the spec gives", lineterm=""):

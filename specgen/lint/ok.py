@@ -13,6 +13,8 @@ from specgen.source import Source, Span
 #: No string can hold a `#`, so the first one of a line opens its comment.
 _OK = re.compile(r"#[^\S\n]*ok:[^\S\n]*(?P<codes>[\w-]+(?:[^\S\n]*,[^\S\n]*[\w-]+)*)?")
 _CODE = re.compile(r"[\w-]+")
+#: A word behind the codes that may be one more, with no comma in front.
+_ONE_MORE = re.compile(r"[^\S\n]+(?P<code>[a-z]+(?:-[a-z]+)+)")
 #: What is written for such a comment, if it is not quite one.
 _LIKE = re.compile(r"#[^\S\n]*(?i:ok|okay|noqa|ignore)\b[^\S\n]*(?::[^\S\n]*)?(?P<code>[a-z]+(?:-[a-z]+)+)")
 
@@ -70,6 +72,12 @@ def unused(
                 elsewhere,
                 help="move it to that line" if elsewhere else "leave it out",
             )
+    for found in _OK.finditer(checked.source.text):
+        more = _ONE_MORE.match(checked.source.text, found.end()) if found["codes"] else None
+        if more and more["code"] in codes:
+            label = Label(Span(*more.span("code")), "this silences nothing")
+            help_ = f"write `# ok: {found['codes']}, {more['code']}`"
+            yield checked.warn("unused-ok", "codes have commas between them", label, help=help_)
     for like in _LIKE.finditer(checked.source.text):
         if like["code"] in codes and not _OK.match(like[0]):
             title = "a comment that silences a warning begins with `# ok:`"
