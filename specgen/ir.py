@@ -340,7 +340,7 @@ class Network(_Frozen):
             columns: which columns, such as `"name,output,params"`: name, layer, input, output, params,
                 macs, activations, saved, field, jump, line.
             batch, dtype, optimizer: what the memory is worked out for; the optimizer is `sgd`,
-                `sgd-momentum` or `adam`.
+                `sgd-momentum`, `adam` or `adamw`.
             fits: an amount of memory, such as `"24GiB"`: the largest batch that fits is said.
 
         Raises `ValueError` for anything else.

@@ -579,5 +579,13 @@ def test_a_folder_is_all_specs_in_it(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert main(["check", str(tmp_path)]) == 1
     assert capsys.readouterr().out.startswith(f"{right}: Right, 3 × 8 × 8")
     (tmp_path / "empty").mkdir()
-    assert main(["check", str(tmp_path / "empty")]) == 0
+    assert main(["check", str(tmp_path / "empty")]) == 2
     assert capsys.readouterr().err == f"no spec in {tmp_path / 'empty'}\n"
+
+
+@pytest.mark.parametrize("name", ["w.pt", "w.pth", "w.bin"])
+def test_safetensors_are_not_called_like_what_torch_saves(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["build", "tiny28", "--save", str(tmp_path / name)]) == 2
+    assert "--save writes safetensors" in capsys.readouterr().err and not list(tmp_path.iterdir())

@@ -322,7 +322,7 @@ def test_weights_of_odd_kinds_are_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(specgen.WeightsError, match=r"`0\.weight` is "):
             specgen.load("tiny28", weights={**good, "0.weight": odd})
-    for odd_file in ([1, 2], {"a": {"b": good["0.bias"]}}, good["0.bias"]):
+    for odd_file in ([1, 2], {"a": {"b": 3}}, {"a": [good["0.bias"]]}, good["0.bias"]):
         torch.save(odd_file, tmp_path / "odd.pt")
         with pytest.raises(specgen.WeightsError, match="no table of tensors"):
             specgen.load("tiny28", weights=tmp_path / "odd.pt")

@@ -121,6 +121,40 @@ def test_a_table_of_the_callers_is_copied() -> None:
     assert not (state["0.bias"] == 7.0).any()
 
 
+@pytest.mark.parametrize("key", ["state_dict", "model_state_dict", "model", "net"])
+def test_a_table_beside_other_things_is_found(key: str, tmp_path: Path) -> None:
+    model = specgen.load(text=TEXT)
+    optimizer = torch.optim.Adam(model.parameters())
+    train(model)
+    torch.save(
+        {key: model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 3, "ema": {}},
+        tmp_path / "w.pt",
+    )
+    assert all(torch.equal(model.state_dict()[key], x) for key, x in state_of(tmp_path / "w.pt").items())
+
+
+def test_several_tables_are_told_apart_by_the_caller(tmp_path: Path) -> None:
+    state = specgen.load(text=TEXT).state_dict()
+    torch.save({"model": state, "ema": state}, tmp_path / "w.pt")
+    with pytest.raises(specgen.WeightsError, match="holds several tables of tensors") as caught:
+        specgen.load(text=TEXT, weights=tmp_path / "w.pt")
+    (found,) = caught.value.diagnostics
+    assert found.notes == ("they are under: `model`, `ema`",)
+    assert found.help == ("in Python, pass the one that is meant: `torch.load(path)['model']`",)
+
+
+@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "model."])
+def test_what_wrappers_put_in_front_of_keys_is_told(prefix: str) -> None:
+    state = {f"{prefix}{key}": tensor for key, tensor in specgen.load(text=TEXT).state_dict().items()}
+    with pytest.raises(specgen.WeightsError) as caught:
+        specgen.load(text=TEXT, weights=state)
+    (help_,) = caught.value.diagnostics[0].help
+    specgen.load(text=TEXT, weights=eval(help_.split("`")[3], {"state": state}))
+    with pytest.raises(specgen.WeightsError) as caught:
+        specgen.load(text=TEXT, weights={f"other.{key}": tensor for key, tensor in state.items()})
+    assert caught.value.diagnostics[0].help == ()
+
+
 @pytest.mark.parametrize("dtype", ["float64", "bfloat16"])
 def test_types_are_the_networks(file: Path, dtype: str) -> None:
     model = specgen.load(text=TEXT, weights=file, dtype=dtype)

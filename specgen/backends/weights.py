@@ -8,7 +8,7 @@ import os
 import re
 import zipfile
 from collections.abc import Iterable, Mapping
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -96,7 +96,7 @@ def _misfits(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> list[
             other.append(f"`{key}`: {_sizes(found)} in the weights, {_sizes(tensor)} in the network")
     problems = []
     if missing or foreign:
-        problems.append(keys_differ(missing, foreign))
+        problems.append(keys_differ(missing, foreign, *_without_prefix(missing, foreign)))
     if other:
         title = "the weights have other shapes than the network"
         problems.append(Diagnostic("shapes-differ", title, notes=tuple(abridged(other))))
@@ -106,11 +106,21 @@ def _misfits(state: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> list[
     return problems
 
 
-def keys_differ(missing: list[str], foreign: list[str]) -> Diagnostic:
+def keys_differ(missing: list[str], foreign: list[str], *advice: str) -> Diagnostic:
     """What is said of keys that are not there, and of those that are none of the network's."""
     notes = [_listed("missing", missing)] if missing else []
     notes += [_listed("not in the network", foreign)] if foreign else []
-    return Diagnostic("keys-differ", "the weights have other keys than the network", notes=tuple(notes))
+    return Diagnostic("keys-differ", "the weights have other keys than the network", (), advice, tuple(notes))
+
+
+def _without_prefix(missing: list[str], foreign: list[str]) -> list[str]:
+    """What to do where the keys would be the network's without what wrappers put in front of them."""
+    for prefix in ("module.", "_orig_mod.", "model."):
+        shorter = {key.removeprefix(prefix) for key in foreign if not key.endswith(_COUNT)}
+        if missing and shorter == set(missing):
+            pairs = f'{{key.removeprefix("{prefix}"): tensor for key, tensor in state.items()}}'
+            return [f"without `{prefix}` they are the network's: in Python, pass `{pairs}`"]
+    return []
 
 
 def _listed(what: str, keys: list[str]) -> str:
@@ -216,9 +226,15 @@ def _read(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     except Exception as error:
         title = f"`{os.fsdecode(path)}` is neither safetensors nor a checkpoint of plain tensors"
         raise _no_weights(title, *_why(error)) from None
-    if isinstance(state, dict) and isinstance(state.get("state_dict"), dict):
-        state = state["state_dict"]
-    if not isinstance(state, dict) or not all(map(_is_entry, state.items())):
+    if isinstance(state, dict):
+        # Beside an optimizer's state and the number of the epoch, as training scripts save it.
+        tables = [key for key, value in state.items() if _is_table(value) and len(value)]
+        if len(tables) > 1:
+            title = f"`{os.fsdecode(path)}` holds several tables of tensors"
+            help_ = f"in Python, pass the one that is meant: `torch.load(path)[{tables[0]!r}]`"
+            raise _no_weights(title, _listed("they are under", list(map(_shown, tables))), help_)
+        state = state[tables[0]] if tables else state
+    if not _is_table(state):
         raise _no_weights(f"`{os.fsdecode(path)}` holds no table of tensors by name", _kind(state), _SAVE)
     return state
 
@@ -242,6 +258,10 @@ def _state_of(file: BinaryIO, name: str) -> Any:
 
 #: What to do where a checkpoint holds something else.
 _SAVE = "save a state dict alone: `torch.save(model.state_dict(), path)`"
+
+
+def _is_table(value: object) -> TypeGuard[dict[str, Tensor]]:
+    return isinstance(value, dict) and all(map(_is_entry, value.items()))
 
 
 def _is_entry(entry: tuple[object, object]) -> bool:

@@ -60,6 +60,10 @@ def _difference(network: Network, observed: Mapping[str, tuple[int, ...]], model
     return ""
 
 
+#: Names that would make a reader take a file for one of `torch.save`.
+_OTHERS = (".pt", ".pth", ".ckpt", ".bin")
+
+
 @click.command()
 @spec_argument
 @spec_options
@@ -92,6 +96,10 @@ def build(
         if path == "-":
             raise click.UsageError(f"{option} needs a file: weights are not passed through pipes")
     if save is not None:
+        if save.endswith(_OTHERS):
+            raise click.UsageError(
+                "--save writes safetensors, which `torch.load` does not read: name it *.safetensors"
+            )
         refuse_overwriting("--save", save, "the spec", spec)
         refuse_overwriting("--save", save, "the weights that it reads", weights)
         refuse_unwritable(save)

@@ -18,7 +18,7 @@ from specgen.cli.arguments import (
     spec_options,
     specs_in,
 )
-from specgen.cli.console import OK, drawn, exit_code, figures, print_json, say, while_it_is_read
+from specgen.cli.console import OK, USAGE, drawn, exit_code, figures, print_json, say, while_it_is_read
 from specgen.source import printable
 
 if TYPE_CHECKING:
@@ -60,9 +60,10 @@ def check(
         raise click.UsageError("`-` is standard input, which can be read once")
     form = "json" if as_json else form or "text"
     kept: list[tuple[str, Network | None, Sequence[Diagnostic]]] = []
-    worst = OK
+    worst, found = OK, False
     missed: list[OSError] = []
     for spec in specs_in(specs or (or_stdin(None),), missed):
+        found = True
         network, diagnostics = _checked(spec, pairs, shape, variant, strict)
         worst = max(worst, OK if network is not None else exit_code(diagnostics))
         if form in ("json", "sarif"):  # of many specs, nothing else is kept
@@ -70,7 +71,7 @@ def check(
         with while_it_is_read():
             _print_one(form, spec, network, diagnostics)
     _print_all(form, kept)
-    return max(worst, not_read(missed))
+    return max(worst, not_read(missed), OK if found else USAGE)
 
 
 def _checked(

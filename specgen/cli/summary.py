@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @click.option("--columns", metavar="NAMES", help="Which columns, e.g. name,output,params,saved.")
 @click.option("--batch", type=int, default=1, metavar="N", help="Samples at once, for the memory.")
 @click.option("--dtype", default="float32", metavar="NAME", help="float32, bfloat16, …, for the memory.")
-@click.option("--optimizer", default="adam", metavar="NAME", help="sgd, sgd-momentum or adam.")
+@click.option("--optimizer", default="adam", metavar="NAME", help="sgd, sgd-momentum, adam or adamw.")
 @click.option("--fits", metavar="SIZE", help="Say the largest batch that fits, e.g. into 24GiB.")
 @click.option("--csv", "form", flag_value="csv", help="Print comma-separated values.")
 @click.option("--markdown", "form", flag_value="markdown", help="Print Markdown.")

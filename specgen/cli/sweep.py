@@ -35,7 +35,7 @@ _MOST_TOLD = 20
 @click.option("--where", metavar="CONDITION", help="Show only these, e.g. 'params < 5e6 and macs < 600e6'.")
 @click.option("--batch", type=int, default=1, metavar="N", help="Samples at once, for the memory.")
 @click.option("--dtype", default="float32", metavar="NAME", help="float32, bfloat16, …, for the memory.")
-@click.option("--optimizer", default="adam", metavar="NAME", help="sgd, sgd-momentum or adam.")
+@click.option("--optimizer", default="adam", metavar="NAME", help="sgd, sgd-momentum, adam or adamw.")
 @click.option("--most", type=click.IntRange(1), metavar="N", help="Allow so many corners.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
 @click.option("--jsonl", "as_jsonl", is_flag=True, help="Print a JSON object a line, wrong corners too.")

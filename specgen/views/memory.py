@@ -22,10 +22,10 @@ from specgen.shape import Shape
 #: The types that a network can be of, and the bytes of one value.
 DTYPES = {"float32": 4, "float64": 8, "float16": 2, "bfloat16": 2}
 
-Optimizer = Literal["sgd", "sgd-momentum", "adam"]
+Optimizer = Literal["sgd", "sgd-momentum", "adam", "adamw"]
 #: The values that an optimizer keeps for each weight, as `torch.optim` has them: SGD as it is, SGD with
 #: momentum, Adam and AdamW.
-OPTIMIZERS: dict[Optimizer, int] = dict(zip(get_args(Optimizer), (0, 1, 2), strict=True))
+OPTIMIZERS: dict[Optimizer, int] = dict(zip(get_args(Optimizer), (0, 1, 2, 2), strict=True))
 
 
 @dataclass(frozen=True, slots=True)

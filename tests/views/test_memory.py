@@ -183,6 +183,7 @@ def test_an_optimizer_keeps_what_torch_optim_keeps() -> None:
     made = {
         "sgd": lambda p: torch.optim.SGD(p, 0.1),
         "sgd-momentum": lambda p: torch.optim.SGD(p, 0.1, momentum=0.9),
+        "adamw": torch.optim.AdamW,
         "adam": lambda p: torch.optim.Adam(p, 0.1),
     }
     assert set(made) == set(OPTIMIZERS)
