@@ -275,6 +275,8 @@ def test_exit_codes(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     assert main(["diff", "vgg11", "vgg13"]) == 0
     assert main(["diff", "vgg11", "vgg13", "--exit-code"]) == 1
     assert main(["diff", "vgg11", "vgg11", "--exit-code"]) == 0
+    for pair in (["vgg11", "no_such"], ["no_such", "vgg11"]):
+        assert main(["diff", *pair, "--exit-code"]) == 2
     assert main(["diff", "vgg11", str(wrong)]) == 1
     assert main(["diff", "vgg11", "no/such.spec"]) == 2
     assert main(["diff", "vgg11"]) == 2

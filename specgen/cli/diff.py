@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import click
 
 from specgen.cli.arguments import complete_spec, network_of
-from specgen.cli.console import OK, WRONG, print_json, while_it_is_read, width
+from specgen.cli.console import OK, USAGE, WRONG, Stop, print_json, while_it_is_read, width
 
 _EPILOG = """
 One spec with two settings is compared with itself: `specgen diff net.spec --to-set width=64`.
@@ -27,7 +27,12 @@ With git: `git show HEAD:net.spec | specgen diff - net.spec`.
 @click.option("--to-variant", "new_variant", metavar="NAME", help="Take a variant of NEW instead.")
 @click.option("--input", "shape", metavar="SHAPE", help="Replace the input of both, e.g. 3x32x32.")
 @click.option("--to-input", "new_shape", metavar="SHAPE", help="Replace the input of NEW instead.")
-@click.option("--exit-code", "with_code", is_flag=True, help="Exit with 1 if something changed.")
+@click.option(
+    "--exit-code",
+    "with_code",
+    is_flag=True,
+    help="Exit with 1 if something changed, and with 2 if a spec is wrong.",
+)
 @click.option("--markdown", is_flag=True, help="Print Markdown, for a review comment.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def diff(
@@ -52,10 +57,13 @@ def diff(
         raise click.UsageError("give either --json or --markdown")
     new_shape = shape if new_shape is None else new_shape
     new_variant = variant if new_variant is None else new_variant
-    before = network_of(old, pairs, shape, variant, as_json)
     named = {pair.partition("=")[0].strip() for pair in new_pairs}
     kept = [pair for pair in pairs if pair.partition("=")[0].strip() not in named]
-    after = network_of(old if new is None else new, [*kept, *new_pairs], new_shape, new_variant, as_json)
+    try:
+        before = network_of(old, pairs, shape, variant, as_json)
+        after = network_of(old if new is None else new, [*kept, *new_pairs], new_shape, new_variant, as_json)
+    except Stop as stop:
+        raise Stop(USAGE if with_code else stop.code, stop.message) from None
     titles = (
         _title(old, pairs, variant, shape),
         _title(new or old, [*kept, *new_pairs], new_variant, new_shape),

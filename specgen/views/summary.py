@@ -17,10 +17,9 @@ from specgen.views.table import COLUMNS, SHOWN, Row
 from specgen.views.text import MACS, amount, as_bytes, columns, short
 
 #: What the memory counts, said wherever it is shown.
-MEMORY = (
-    "saved: what PyTorch keeps for the backward pass; "
-    "without workspace such as cuDNN's, and without what the allocator wastes"
-)
+_LEFT_OUT = "without workspace such as cuDNN's, and without what the allocator wastes"
+MEMORY = f"saved: what PyTorch keeps for the backward pass; {_LEFT_OUT}"
+AT_ONCE = f"at once: the most that are needed at a time; {_LEFT_OUT}"
 
 
 @dataclass(frozen=True)
@@ -174,7 +173,10 @@ class Summary:
 
     def remarks(self) -> list[str]:
         """What the figures count, and what is left out of them."""
-        remarks = [MEMORY]
+        if "saved" in self.options.columns or any(" saved" in line for line in self._memory()):
+            remarks = [MEMORY]
+        else:
+            remarks = [AT_ONCE]
         if any(row.count > 1 for _, row in self.folded):
             remarks.append("× n: so many alike in a row, with the figures of one")
         return remarks
