@@ -345,6 +345,19 @@ def _call(function: str, arguments: tuple[Expression, ...]) -> Expression:
     return value
 
 
+def power(base: float, exponent: float) -> int | float:
+    """`pow(base, exponent)`; raises `ArithmeticError` where that is no number, or one that is too large."""
+    if abs(base) > 1 and exponent > _LARGEST_EXPONENT:
+        raise OverflowError("the exponent is too large")
+    value: int | float | complex = pow(base, exponent)
+    if isinstance(value, complex):
+        raise ArithmeticError("a negative number has whole powers only")
+    return value
+
+
+#: Above this, a power of 2 is no float.
+_LARGEST_EXPONENT = 1023
+
 #: What can be applied in an expression: how many numbers it takes (at least, at most), and what it does. The
 #: emitted file has all of these but the last as they are.
 FUNCTIONS: dict[str, tuple[int, int | None, Callable[..., Any]]] = {
@@ -354,6 +367,7 @@ FUNCTIONS: dict[str, tuple[int, int | None, Callable[..., Any]]] = {
     "floor": (1, 1, math.floor),
     "round": (1, 1, round),
     "int": (1, 1, int),
+    "pow": (2, 2, power),
     "make_divisible": (2, 2, make_divisible),
 }
 _IN_MATH = ("ceil", "floor")

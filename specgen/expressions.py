@@ -203,7 +203,14 @@ class Evaluator:
         if name == "make_divisible" and arguments[1] < 1:
             label = f"this is {describe(arguments[1])}"
             raise Wrong("wrong-arguments", "the divisor has to be 1 or more", call.arguments[1].span, label)
-        value = function(*map(arithmetic.plain, arguments))
+        try:
+            value = function(*map(arithmetic.plain, arguments))
+        except OverflowError:
+            value = math.inf
+        except ZeroDivisionError:
+            raise Wrong("division-by-zero", "division by zero", call.span, "a negative power of 0") from None
+        except ArithmeticError as error:
+            raise Wrong("wrong-arguments", str(error), call.span, "this is no number") from None
         return _bounded(arithmetic.apply(name, value, *arguments), call)
 
 

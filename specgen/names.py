@@ -26,7 +26,7 @@ FILE_NAMES = frozenset(("nn", "torch", "Tensor", "self"))
 #: network. A test holds the last two lines against `specgen.backends.modules`.
 CALLED_NAMES = frozenset(
     """
-    super int float range isinstance max min round math OrderedDict make_divisible
+    super int float range isinstance max min pow round math OrderedDict make_divisible
     ValueError len FOLDED KEPT fold_weights
     ChannelLayerNorm ChannelRMSNorm StochasticDepth ChannelsLast ChannelsFirst
     Tokens ClassToken PositionEmbedding SelfAttention TakeToken Scale

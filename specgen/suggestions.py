@@ -15,11 +15,11 @@ from specgen.names import objection
 from specgen.vocabulary import (
     ENDLESS,
     FINITE,
+    FOREIGN,
     GATES,
     INFERRED,
     INSTEAD,
     POINTWISE,
-    RECURRENT,
     SEVERAL,
     SIZES,
     STATEMENTS,
@@ -66,7 +66,7 @@ def for_unknown(word: str, what: str, known: Sequence[str]) -> list[str]:
             return [
                 f"it is a network of its own, `specgen emit {word.casefold()}`: no spec is part of another"
             ]
-        if word.casefold() in RECURRENT:
+        if word.casefold() in FOREIGN:
             return ["there is no such layer; a program can add its own with `specgen.register_layer`"]
     if what == "value" and word.casefold() in GATES:
         return [INSTEAD[word.casefold()]]
@@ -145,7 +145,7 @@ def statement_for(word: str) -> str:
     folded = word.casefold()
     if folded in STATEMENTS:
         return folded
-    if folded in INSTEAD or folded in RECURRENT or ours(word, registry.words()):
+    if folded in INSTEAD or folded in FOREIGN or ours(word, registry.words()):
         return ""
     found = ours(word, STATEMENTS)
     near = [] if found or len(word) < 4 else nearest(word, (*registry.words(), *STATEMENTS), least=0.7)

@@ -17,7 +17,7 @@ FOLLOW = "layers follow each other line by line, or with `;`"
 _SIGNS = {
     "&": "conditions are written with `and`, `or`, `not` and `!=`",
     "!": "conditions are written with `and`, `or`, `not` and `!=`",
-    "^": "there is no power: multiply",
+    "^": "a power is a function: `pow(2, 3)`",
     "[": "a tuple is written in parentheses: `(3, 5)`",
     "]": "a tuple is written in parentheses: `(3, 5)`",
     "\\": "a layer has one line; only in parentheses does a line go on",

@@ -326,7 +326,9 @@ def unexpected_arithmetic(here: Here) -> Mistake | None:
     if found.value == ">" and last is not None and last.type == "MINUS" and last.span.end == found.span.start:
         return Mistake("`->` has no meaning here", "", FOLLOW, together(last, found))
     if found.value == "*" and last is not None and last.value == "*" and last.span.end == found.span.start:
-        return Mistake("there is no power", "", "multiply", together(last, found))
+        return Mistake(
+            "there is no sign for powers", "", "a power is a function: `pow(2, 3)`", together(last, found)
+        )
     if found.value == "*" and last is not None and last.value == "/" and last.span.end == found.span.start:
         return Mistake("`/*` has no meaning here", "", "a comment starts with `#`", together(last, found))
     if (

@@ -50,15 +50,14 @@ _ELSEWHERE = {
     "drop": "dropoutlayer alphadropout dropout dropoutrate droprate",
     "drop2d": "dropout2d spatialdropout spatialdropout2d featuredropout",
     "droppath": "stochasticdepth",
-    "flatten": "reshape view flattenlayer squeeze ravel",
-    "upsample": "upsampling upsampling1d upsampling2d upsampling3d interpolate resize resize2d unpool "
-    "maxunpool maxunpool2d resize2dlayer",
+    "flatten": "flattenlayer squeeze ravel",
+    "upsample": "upsampling upsampling1d upsampling2d upsampling3d interpolate resize resize2d resize2dlayer",
     "pixel_shuffle": "depthtospace subpixel",
     "shuffle": "channelshuffle",
     "pad": "padding zeropadding zeropadding2d zeropad zeropad2d constantpad2d reflectionpad2d",
-    "channels_last": "permute transpose tochannelslast nhwc",
+    "channels_last": "tochannelslast nhwc",
     "channels_first": "tochannelsfirst nchw",
-    "tokens": "patchify rearrange tosequence",
+    "tokens": "patchify tosequence",
     "attn": "attention selfattention multiheadattention multiheadselfattention mha mhsa "
     "multiheaddotproductattention",
     "cls_token": "classtoken clstoken cls",
@@ -116,6 +115,7 @@ _ELSEWHERE = {
     # functions of expressions
     "max": "maximum",
     "min": "minimum",
+    "pow": "power exp2",
     "int": "trunc integer",
     "make_divisible": "makedivisible rounddivisible",
 }
@@ -158,9 +158,19 @@ INSTEAD = {
         "patches are a convolution without overlap: `conv 768 k=16 s=16 p=0 linear; tokens`",
     ),
     **dict.fromkeys(
-        ("reshape", "unflatten"),
+        ("reshape", "view", "unflatten"),
         "`flatten` makes a vector of a map; no layer makes a map of a vector: start with `input 100x1x1`",
     ),
+    **dict.fromkeys(
+        ("permute", "transpose", "rearrange"),
+        "`tokens` makes a row of positions of a map; `channels_last` and `channels_first` move the channels",
+    ),
+    **dict.fromkeys(
+        ("unpool", "maxunpool", "maxunpool2d"),
+        "no layer keeps where a maximum was: enlarge the map with `upsample 2`, or with `deconv 64`",
+    ),
+    **dict.fromkeys(("gmp", "globalmaxpool", "global_max_pool"), "here that is `adaptive_maxpool 1`"),
+    "crop": "what a pooling or a convolution without padding leaves out is cropped: `conv 64 k=3 p=0`",
     **dict.fromkeys(POINTWISE, "here that is `conv 64 k=1`"),
     "activation": "an activation is written by its own word: `relu`, `gelu`, …",
     **dict.fromkeys(
@@ -183,7 +193,11 @@ SEVERAL = frozenset(
 VALUES = {"batch": "bn", "layer": "ln", "group": "gn", "instance": "instancenorm"}
 ENDLESS = ("nan", "inf", "infinity")
 FINITE = "a number is finite, and written with digits"
-RECURRENT = frozenset("lstm gru rnn simplernn embedding bilinear".split())
+#: Layers that are not among ours, and like none of them.
+FOREIGN = frozenset(
+    "lstm gru rnn simplernn embedding bilinear deform_conv deformconv deform_conv2d grn pixel_unshuffle "
+    "pixelunshuffle hardtanh spectral_norm weight_norm".split()
+)
 
 
 #: The statements that are no construct with a body, by their keywords.

@@ -19,7 +19,7 @@ _ALLOWED = (
 _MODULES = ("torch", "collections", "math")
 
 #: The names of Python's own that emitted code may use.
-_BUILTINS = frozenset("super int float bool str range isinstance max min round len ValueError".split())
+_BUILTINS = frozenset("super int float bool str range isinstance max min pow round len ValueError".split())
 
 #: Attributes of `torch` that an architecture has no use for.
 _FORBIDDEN = frozenset(

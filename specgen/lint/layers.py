@@ -10,6 +10,7 @@ from specgen.draft import Draft, DraftLayer, DraftParallel
 from specgen.layers import registry
 from specgen.layers.base import Layer, Refusal
 from specgen.lint.flow import Checked, Met, also
+from specgen.source import Span
 
 #: Activations that never give less than 0, and those that leave what is not below 0 as it is.
 _NEVER_BELOW = {"relu", "relu6", "sigmoid", "hardsigmoid", "softplus", "softmax"}
@@ -235,6 +236,45 @@ def dropout_at_the_end(checked: Checked) -> Iterator[Diagnostic]:
         )
 
 
+#: What turns scores into probabilities, or values into those of an image.
+_LAST = ("softmax", "log_softmax", "sigmoid", "tanh")
+
+
+def norm_at_the_end(checked: Checked) -> Iterator[Diagnostic]:
+    """Scores, or an image, that a `default` normalises: the last layer is one of many to it."""
+    tail: list[DraftLayer] = []
+    for step, before, *_ in reversed(checked.layers):
+        if step.layer.family in ("conv", "linear"):
+            yield from _normalised(checked, step, tail)
+        if before is None or step.layer.family not in ("norm", "activation", "dropout"):
+            return
+        tail.insert(0, step)
+
+
+def _normalised(checked: Checked, last: DraftLayer, tail: Sequence[DraftLayer]) -> Iterator[Diagnostic]:
+    """The warning about the last layer with weights, if a `default` put a norm behind it."""
+    norms = [step for step in tail if step.layer.family == "norm"]
+    activation = next((step.kind for step in tail if step.layer.family == "activation"), "")
+    if len(norms) != 1 or (activation and activation not in _LAST):
+        return
+    (norm,) = norms
+    if norm.span != last.span or _within(norm.asked, last.span):
+        return
+    word = checked.text(last.word)
+    dropped = any(step.layer.family == "dropout" and step.span == last.span for step in tail)
+    yield checked.warn(
+        "norm-at-the-end",
+        "what the network gives is normalised" + f" in front of `{activation}`" * bool(activation),
+        Label(last.word, f"this `{word}` is the last one"),
+        also(norm.asked, f"this puts `{norm.kind}` behind it"),
+        help=f"with `nonorm{' drop=none' * dropped}` on its line, it gives what it computes",
+    )
+
+
+def _within(inner: Span, outer: Span) -> bool:
+    return outer.start <= inner.start and inner.end <= outer.end
+
+
 def _gives_an_image(checked: Checked, last: Met) -> bool:
     """Whether a network makes a map smaller and then as large as its input again."""
     enlarges = any(
@@ -320,6 +360,32 @@ def unused_init(checked: Checked) -> Iterator[Diagnostic]:
         if never or not (checked.varies or any(_starts_by(kind, step) for step, *_ in checked.layers)):
             label = f"`{word}` has no weights" if never else "nothing in the network has weights of this kind"
             yield checked.warn("unused-init", f"`init {word}` reaches nothing", Label(statement.span, label))
+
+
+#: Functions of `init` that draw from around 0, and the options by which they draw from elsewhere.
+_AROUND_0 = {"normal": ("mean",), "trunc_normal": ("mean", "a", "b"), "uniform": ("a", "b")}
+
+
+def init_of_norms(checked: Checked) -> Iterator[Diagnostic]:
+    """An `init all` that draws the factors of norms around 0: nearly nothing passes them."""
+    rules = [one for one in checked.spec.body.statements if isinstance(one, syntax.Init)]
+    named = {rule.kind.text for rule in rules}
+    kinds = [
+        step.kind
+        for step, *_ in checked.layers
+        if step.layer.family == "norm" and step.kind not in named and step.layer.parameters(step.input)
+    ]
+    for rule in rules:
+        given = {one.name.text for one in rule.arguments if isinstance(one, syntax.Option)}
+        elsewhere = given.intersection(_AROUND_0.get(rule.function.text, given))
+        around_0 = rule.function.text in _AROUND_0 and not elsewhere
+        if around_0 and rule.kind.text == "all" and kinds and "norm" not in named:
+            yield checked.warn(
+                "init-of-norms",
+                f"`init all {rule.function.text}` draws the factors of norms around 0, too",
+                Label(rule.span, f"those of `{kinds[0]}` are 1 in PyTorch"),
+                help="write `init norm ones` below it",
+            )
 
 
 def _starts_by(kind: str, step: DraftLayer) -> bool:

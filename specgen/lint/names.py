@@ -225,6 +225,31 @@ def constant_condition(checked: Checked) -> Iterator[Diagnostic]:
                 )
 
 
+# --- turns ---------------------------------------------------------------------------------------
+
+
+def let_in_repeat(checked: Checked) -> Iterator[Diagnostic]:
+    """A `let` that seems to go on from the turn before: every turn begins with what holds outside."""
+    for statement in syntax.all_statements(checked.spec.body):
+        if not isinstance(statement, syntax.Repeat):
+            continue
+        counter = statement.counter.text if statement.counter is not None else ""
+        for inner in statement.body.statements:
+            name = inner.name.text if isinstance(inner, syntax.Let) else ""
+            if not isinstance(inner, syntax.Let) or name == counter:
+                continue
+            if any(
+                isinstance(leaf, syntax.Name) and leaf.text == name for leaf in syntax.leaves(inner.value)
+            ):
+                turn = counter or "i"
+                yield checked.warn(
+                    "let-in-repeat",
+                    f"`{name}` is the same in every turn",
+                    Label(inner.span, f"each turn begins with the `{name}` from outside"),
+                    help=f"compute it from the turn: `repeat 3 as {turn} {{ conv {name}*pow(2, {turn}) }}`",
+                )
+
+
 # --- arithmetic ----------------------------------------------------------------------------------
 
 
