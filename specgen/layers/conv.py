@@ -176,8 +176,15 @@ class Convolution(Layer):
 
 
 def _half(kernel: tuple[int, ...], dilation: tuple[int, ...]) -> tuple[int, ...]:
-    """The padding that keeps the size of a map, for an odd kernel with stride 1."""
-    return tuple(d * (k - 1) // 2 for k, d in zip(kernel, dilation, strict=True))
+    """The padding that keeps the size of a map, for an odd kernel with stride 1: `d·(k − 1) / 2`."""
+    return tuple(_half_of(k - 1, d) for k, d in zip(kernel, dilation, strict=True))
+
+
+def _half_of(reach: int, dilation: int) -> int:
+    # In this order, `d * 2 // 2` is written `d` where `d` has a name.
+    if type(reach) is int and reach % 2 == 0:
+        return reach // 2 * dilation if reach else 0
+    return dilation * reach // 2
 
 
 @register_layer
