@@ -44,6 +44,7 @@ _ELSEWHERE = {
     "hardswish": "hswish hardswishactivation",
     "hardsigmoid": "hsigmoid",
     "sigmoid": "logistic sigmoidlayer",
+    "hardtanh": "clip clamp",
     "tanh": "tanhlayer hyperbolictangent",
     "softmax": "softmaxlayer",
     "log_softmax": "logsoftmax",
@@ -53,6 +54,7 @@ _ELSEWHERE = {
     "flatten": "flattenlayer squeeze ravel",
     "upsample": "upsampling upsampling1d upsampling2d upsampling3d interpolate resize resize2d resize2dlayer",
     "pixel_shuffle": "depthtospace subpixel",
+    "pixel_unshuffle": "spacetodepth reorg focus",
     "shuffle": "channelshuffle",
     "pad": "padding zeropadding zeropadding2d zeropad zeropad2d constantpad2d reflectionpad2d",
     "channels_last": "tochannelslast nhwc",
@@ -158,8 +160,7 @@ INSTEAD = {
         "patches are a convolution without overlap: `conv 768 k=16 s=16 p=0 linear; tokens`",
     ),
     **dict.fromkeys(
-        ("reshape", "view", "unflatten"),
-        "`flatten` makes a vector of a map; no layer makes a map of a vector: start with `input 100x1x1`",
+        ("reshape", "view"), "`flatten` makes a vector of a map, and `unflatten 128x7x7` a map of a vector"
     ),
     **dict.fromkeys(
         ("permute", "transpose", "rearrange"),
@@ -195,8 +196,8 @@ ENDLESS = ("nan", "inf", "infinity")
 FINITE = "a number is finite, and written with digits"
 #: Layers that are not among ours, and like none of them.
 FOREIGN = frozenset(
-    "lstm gru rnn simplernn embedding bilinear deform_conv deformconv deform_conv2d grn pixel_unshuffle "
-    "pixelunshuffle hardtanh spectral_norm weight_norm".split()
+    "lstm gru rnn simplernn embedding bilinear deform_conv deformconv deform_conv2d grn spectral_norm "
+    "weight_norm".split()
 )
 
 

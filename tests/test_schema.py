@@ -16,6 +16,7 @@ import specgen
 from specgen import shipped
 from specgen.cli import main
 from specgen.layers import registry
+from specgen.layers.fields import Sizes
 from specgen.layers.schema import layer_schema
 
 Json = Any
@@ -98,7 +99,11 @@ def test_the_schema_takes_what_the_layer_takes(layer: type[specgen.Layer]) -> No
 @pytest.mark.parametrize("layer", registry.layers(), ids=lambda layer: layer.word)
 def test_a_layers_kind_is_one_of_its_words(layer: type[specgen.Layer]) -> None:
     validator = Draft202012Validator(layer_schema(layer))
-    required = {name: 1 for name, option in layer.options.items() if option.required}
+    required = {
+        name: [1, 1] if isinstance(option.kind, Sizes) else 1
+        for name, option in layer.options.items()
+        if option.required
+    }
     for word in (layer.word, *layer.other_words):
         assert validator.is_valid({"kind": word, **required})
     assert not validator.is_valid(required)

@@ -2,7 +2,7 @@
 
 from specgen.layers import activation, conv, dropout, linear, norm, pool, reshape, transformer
 from specgen.layers.base import Call, Layer, Refusal
-from specgen.layers.fields import Absent, Axes, Choice, Either, Flag, Real, Whole
+from specgen.layers.fields import Absent, Axes, Choice, Either, Flag, Real, Sizes, Whole
 from specgen.layers.registry import register_layer
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "Layer",
     "Real",
     "Refusal",
+    "Sizes",
     "Whole",
     "activation",
     "conv",

@@ -78,6 +78,28 @@ class ReLU6(InplaceActivation):
 
 
 @register_layer
+class Hardtanh(InplaceActivation):
+    """x between `min_val` and `max_val`, and these where it is outside (`nn.Hardtanh`)."""
+
+    word = "hardtanh"
+    torch_name = "Hardtanh"
+    example = "hardtanh min_val=0 max_val=20"
+
+    min_val: Annotated[float, Real()] = -1.0
+    max_val: Annotated[float, Real()] = 1.0
+
+    def infer(self, x: Shape) -> Shape:
+        if self.min_val >= self.max_val:
+            raise Refusal(
+                "wrong-value",
+                "`min_val` has to be below `max_val`",
+                f"{self.min_val:g} is not below {self.max_val:g}",
+                at="max_val",
+            )
+        return super().infer(x)
+
+
+@register_layer
 class LeakyReLU(InplaceActivation):
     """x where positive, `negative_slope`·x elsewhere (`nn.LeakyReLU`)."""
 

@@ -203,6 +203,21 @@ class Axes(OptionType):
         return {"anyOf": [one, {"type": "array", "items": axis, "minItems": 1, "maxItems": 6}]}
 
 
+class Sizes(OptionType):
+    """The sizes of a map: channels, and one to three spatial sizes."""
+
+    def check(self, value: Any) -> tuple[int, ...]:
+        if not isinstance(value, (tuple, list)) or not 2 <= len(value) <= 4:
+            raise ValueError
+        return tuple(map(Whole(1).check, value))
+
+    def describe(self) -> str:
+        return "the sizes of a map, such as 128x7x7"
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "array", "items": Whole(1).schema(), "minItems": 2, "maxItems": 4}
+
+
 @dataclass(frozen=True)
 class Flag(OptionType):
     """`true` or `false`."""

@@ -1,8 +1,8 @@
 """Layers that move, resize or pass on what arrives: `flatten`, `upsample`, `pad`, `id`, …"""
 
 from fractions import Fraction
-from math import floor
-from operator import mul
+from math import floor, prod
+from operator import floordiv, mul
 from typing import Annotated, Any
 
 from specgen import arithmetic
@@ -18,7 +18,7 @@ from specgen.layers.base import (
     need_map,
     per_axis,
 )
-from specgen.layers.fields import Absent, Axes, Choice, Either, Flag, OptionType, Real, Whole
+from specgen.layers.fields import Absent, Axes, Choice, Either, Flag, OptionType, Real, Sizes, Whole
 from specgen.layers.pool import adaptive_window
 from specgen.layers.registry import register_layer
 from specgen.shape import LARGEST, PerAxis, Shape, along, collapse, times
@@ -220,6 +220,87 @@ class PixelShuffle(Layer):
 
     def windows(self, x: Shape) -> tuple[Window, ...]:
         return (Window(1, Fraction(1, int(self.upscale_factor))),) * x.rank
+
+
+@register_layer
+class PixelUnshuffle(Layer):
+    """A map rearranged into channels, its sides divided by `downscale_factor` (`nn.PixelUnshuffle`)."""
+
+    word = "pixel_unshuffle"
+    family = "shape"
+    positional = ("downscale_factor",)
+    formula = "C·r² × H / r × W / r"
+    example = "pixel_unshuffle 2"
+
+    downscale_factor: Annotated[int, Whole(1)]
+
+    def infer(self, x: Shape) -> Shape:
+        need_map(x, self.word, 2)
+        factor = self.downscale_factor
+        for size in x.spatial:
+            if size % factor:
+                raise Refusal(
+                    "groups-do-not-divide",
+                    f"{factor} does not divide a map of {times(x.spatial)}",
+                    f"{int(size)} / {factor} is not whole",
+                    at="downscale_factor",
+                )
+        return Shape(x.channels * factor**2, along(floordiv, x.spatial, (factor,) * x.rank))
+
+    def workings(self, x: Shape) -> tuple[Working, ...]:
+        channels = worked_shape(Shape(on_board(x.channels) * self.downscale_factor**2))
+        return channels + worked(floordiv, x.spatial, (self.downscale_factor,) * x.rank)
+
+    def call(self, x: Shape) -> Call:
+        return Call("PixelUnshuffle", (self.downscale_factor,))
+
+    def windows(self, x: Shape) -> tuple[Window, ...]:
+        return (Window(int(self.downscale_factor), int(self.downscale_factor)),) * x.rank
+
+
+@register_layer
+class Unflatten(Layer):
+    """A vector made a map of `size`, such as 128x7x7 (`nn.Unflatten`)."""
+
+    word = "unflatten"
+    family = "shape"
+    positional = ("size",)
+    formula = "size"
+    example = "unflatten 128x7x7"
+
+    size: Annotated[tuple[int, ...], Sizes()]
+
+    def infer(self, x: Shape) -> Shape:
+        if x.spatial:
+            raise Refusal(
+                "wrong-axes",
+                "`unflatten` needs a vector",
+                f"what arrives is {x.describe()}",
+                advice="put `flatten` in front of it",
+            )
+        values = prod(map(int, self.size))
+        if values != x.channels:
+            raise Refusal(
+                "not-as-expected",
+                f"{times(self.size)} is made of a vector of {values}",
+                f"what arrives is {x.describe()}",
+                at="size",
+                channels=(values,),
+            )
+        channels, *spatial = self.size
+        return Shape(channels, tuple(arithmetic.opaque(size, size) for size in spatial))
+
+    def call(self, x: Shape) -> Call:
+        return Call("Unflatten", (1, self.size))
+
+    def shares_input(self, x: Shape, contiguous: bool) -> bool:
+        return contiguous
+
+    def workings(self, x: Shape) -> tuple[Working, ...]:
+        return worked_shape(self.infer(x))
+
+    def windows(self, x: Shape) -> None:
+        return None
 
 
 @register_layer

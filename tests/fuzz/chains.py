@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from typing import Any
 
 from specgen import options
 from specgen.joins import join
 from specgen.layers import registry
 from specgen.layers.base import Layer, Refusal
-from specgen.layers.fields import Absent, Axes, Choice, Either, Flag, OptionType, Real, Whole
+from specgen.layers.fields import Absent, Axes, Choice, Either, Flag, OptionType, Real, Sizes, Whole
 from specgen.shape import Shape
 
 LARGEST_MAP = 3000
@@ -31,11 +32,22 @@ def value_of(kind: OptionType, x: Shape, rng: random.Random) -> Any:
             return min(max(low, rng.choice((*divisors, 1, 2, 3, 5, 8, 12))), high)
         case Real(low=low, high=high):
             return 0.25 if low is None or (low < 0.25 and (high is None or high > 0.25)) else low
+        case Sizes():
+            return rng.choice(list(maps_of(x.channels)))
         case Axes(low=low):
             if rng.random() < 0.6:
                 return rng.randint(low, low + 3)
             return tuple(rng.randint(low, low + 3) for _ in range(max(x.rank, 1)))
     return rng.choice((1, 2, 0.5, 1.5))
+
+
+def maps_of(values: int) -> Iterator[tuple[int, ...]]:
+    """The sizes of channels and of one or two axes that hold so many values."""
+    for channels in range(1, values + 1):
+        if values % channels == 0:
+            left = values // channels
+            yield channels, left
+            yield from ((channels, side, left // side) for side in range(1, left + 1) if left % side == 0)
 
 
 def written(value: Any) -> str:

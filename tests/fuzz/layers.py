@@ -20,9 +20,21 @@ from specgen.backends.torch import make
 from specgen.ir import Step
 from specgen.layers import registry
 from specgen.layers.base import Layer, Refusal
-from specgen.layers.fields import Absent, Axes, Choice, Either, Flag, OptionType, Real, Whole, WrongOptions
+from specgen.layers.fields import (
+    Absent,
+    Axes,
+    Choice,
+    Either,
+    Flag,
+    OptionType,
+    Real,
+    Sizes,
+    Whole,
+    WrongOptions,
+)
 from specgen.shape import Shape
 
+from .chains import maps_of
 from .kind import Kind
 
 BATCH = 2
@@ -50,6 +62,7 @@ STRICTER = {
     ): "flattening all axes but the last one is legal for tokens, and does nothing",
     ("transformer", "needs-tokens"): "a map passes where its axes or sizes happen to be those of tokens",
     ("linear", "needs-channels-last"): "a map whose last size equals C is multiplied along the wrong axis",
+    ("unflatten", "wrong-axes"): "the channels of a map can be made several axes: here the channels are one",
     ("flatten", "no-such-axis"): "flattening the batch with the samples is legal for a tensor",
     ("prelu", "wrong-parameters"): "channels-last data passes where the second axis has one slope each",
 }
@@ -62,8 +75,10 @@ REFERENCE: dict[str, str] = {
     "bn": "BatchNorm{}d", "instancenorm": "InstanceNorm{}d", "gn": "GroupNorm", "lrn": "LocalResponseNorm",
     "ln": "LayerNorm", "rmsnorm": "RMSNorm", "linear": "Linear", "fc": "Linear",
     "drop": "Dropout", "drop2d": "Dropout{}d", "flatten": "Flatten", "upsample": "Upsample",
-    "pixel_shuffle": "PixelShuffle", "shuffle": "ChannelShuffle", "id": "Identity",
-    "relu": "ReLU", "relu6": "ReLU6", "leaky_relu": "LeakyReLU", "prelu": "PReLU", "elu": "ELU",
+    "pixel_shuffle": "PixelShuffle", "pixel_unshuffle": "PixelUnshuffle", "unflatten": "Unflatten",
+    "shuffle": "ChannelShuffle", "id": "Identity",
+    "relu": "ReLU", "relu6": "ReLU6", "hardtanh": "Hardtanh",
+    "leaky_relu": "LeakyReLU", "prelu": "PReLU", "elu": "ELU",
     "selu": "SELU", "gelu": "GELU", "silu": "SiLU", "mish": "Mish", "hardswish": "Hardswish",
     "hardsigmoid": "Hardsigmoid", "sigmoid": "Sigmoid", "tanh": "Tanh", "softplus": "Softplus",
     "softmax": "Softmax", "log_softmax": "LogSoftmax",
@@ -105,6 +120,8 @@ def draw_value(kind: OptionType, x: Shape, rng: random.Random) -> Any:
             allowed = [edge for edge in edges_real if accepts(kind, edge)]
             drawn_real = rng.choice(allowed) if at_boundary else round(rng.uniform(-2, 4), 2)
             return drawn_real if accepts(kind, drawn_real) else rng.choice(allowed)
+        case Sizes():
+            return rng.choice(list(maps_of(x.channels + (rng.random() < 0.2))))
         case Axes():
             wrong = rng.random() < 0.04
             if not wrong and rng.random() < 0.5:
@@ -249,6 +266,8 @@ def reference(layer: Layer, x: Shape) -> nn.Module:
             options["dim"] = -1 if x.channels_last else 1
         case "gap":
             options["output_size"] = 1
+        case "unflatten":
+            options = {"dim": 1, "unflattened_size": options["size"]}
         case "upsample":
             options["mode"] = options["mode"].replace("_", "-")
         case "avgpool" if x.rank <= 1 and options["divisor_override"] is None:

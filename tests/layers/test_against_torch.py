@@ -92,6 +92,7 @@ TAKEN_BY_TORCH = [
     (("transformer", "needs-map"), "tokens", {}, Shape(4, (3,), True)),
     (("transformer", "needs-tokens"), "take", {"index": 0}, Shape(4, (4,))),
     (("linear", "needs-channels-last"), "linear", {"out_features": 3}, Shape(4, (4,))),
+    (("unflatten", "wrong-axes"), "unflatten", {"size": (2, 2)}, Shape(4, (3,))),
     (("flatten", "no-such-axis"), "flatten", {"start_dim": 0, "end_dim": 0}, Shape(4)),
     (("prelu", "wrong-parameters"), "prelu", {"num_parameters": 3}, Shape(5, (3, 4), True)),
 ]

@@ -62,7 +62,7 @@ PER_AXIS = [
     (kind, name)
     for kind in registry.layers()
     for name, option in kind.options.items()
-    if accepts(option.kind, (1, 1, 1))
+    if accepts(option.kind, (1, 1, 1)) and accepts(option.kind, 1)
 ]
 
 
