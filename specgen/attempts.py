@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 from specgen import syntax
 from specgen.diagnostics import Diagnostic, SpecError
-from specgen.shape import Shape
 from specgen.source import Span
 
 #: How many remedies are told of one error, and how many are tried for them.
@@ -29,7 +28,7 @@ class Change:
         left_out: the statement is not there.
         moved: a line that stands in front of the statement, instead of where it is.
         projection: what is said of the projection that a `residual` gets.
-        shape: what the branch gives.
+        at_each_position: each `fc` of the branch acts at each position, and makes no vector of them.
     """
 
     span: Span
@@ -41,7 +40,7 @@ class Change:
     left_out: bool = False
     moved: syntax.Apply | None = None
     projection: str = ""
-    shape: Shape | None = None
+    at_each_position: bool = False
 
 
 class Remedy(NamedTuple):

@@ -169,12 +169,15 @@ class _Names:
     def _reserve(self, label: syntax.Name) -> None:
         if label.text in self.taken:
             first = self.taken[label.text]
+            said = self.evaluation.source.at(label.span) == label.text
             self.evaluation.fail(
                 "said-twice",
                 f"two children are called `{label.text}`",
                 label.span,
-                "a label is one child's name",
-                "leave the label out: the children are numbered then",
+                "a label is one child's name" if said else "so is this projection, if it says nothing else",
+                "leave the label out: the children are numbered then"
+                if said
+                else "give it a name of its own: `else shortcut: { … }`",
                 also=Label(first, "the first one is here", primary=False) if first != label.span else None,
             )
         self.taken[label.text] = label.span

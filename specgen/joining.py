@@ -24,8 +24,9 @@ class Joining(Placing):
         *, residual: bool = False,
     ) -> Shape:  # fmt: skip
         """The shape of joined branches; of a `residual` they are its body and its shortcut."""
-        if self.change is not None and self.change.shape is not None and self.change.span in spans:
-            shapes[spans.index(self.change.span)] = self.change.shape
+        if self.change is not None and self.change.at_each_position and self.change.span in spans:
+            index = spans.index(self.change.span)
+            shapes[index] = remedies.at_each_position(branches[index]) or shapes[index]
         try:
             return join(kind, shapes)
         except BranchRefusal as refusal:

@@ -166,34 +166,38 @@ def _place(step: DraftLayer, proposed: str, source: Source) -> str:
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth")
 
 
-def pointwise(steps: Iterable[Draft], fits: Callable[[Shape], bool], span: Span) -> Iterator[Remedy]:
+def pointwise(steps: Sequence[Draft], fits: Callable[[Shape], bool], span: Span) -> Iterator[Remedy]:
     """What keeps the positions, if with it a branch fits that makes a vector of them; `span` is its place.
 
     That is a 1 × 1 convolution where a map arrives, and `linear` where its channels are last.
     """
+    replaced = [step for step in along(steps) if step.kind == "fc" and step.layer.flattens]
+    shape = at_each_position(steps)
+    if replaced and shape is not None and shape.spatial and fits(shape):
+        kept = "conv … k=1" if shape.is_map else "linear"
+        each = "the `fc`" if len(replaced) == 1 else "each `fc`"
+        yield Remedy(f"with `{kept}` in place of {each} it fits", Change(span, at_each_position=True))
+
+
+def at_each_position(steps: Sequence[Draft]) -> Shape | None:
+    """What a branch gives if each `fc` in it acts at each position; nothing if the rest does not take that."""
     conv, linear = registry.find("conv"), registry.find("linear")
     assert conv is not None and linear is not None
     shape: Shape | None = None
-    replaced, kept = 0, ""
     for step in along(steps):
         layer = step.layer
         shape = shape or step.input
         if layer.word == "flatten":
             continue
         features: Any = getattr(layer, "out_features", None)
-        if layer.word == "fc" and shape.rank:
-            layer = (
-                conv(out_channels=features, kernel_size=1) if shape.is_map else linear(out_features=features)
-            )
-            kept = "conv … k=1" if shape.is_map else "linear"
-            replaced += 1
-        after = _again((layer,), shape)
-        if after is None:
-            return
-        shape = after
-    each = "the `fc`" if replaced == 1 else "each `fc`"
-    if replaced and shape is not None and fits(shape):
-        yield Remedy(f"with `{kept}` in place of {each} it fits", Change(span, shape=shape))
+        if layer.word == "fc" and shape.is_map:
+            layer = conv(out_channels=features, kernel_size=1)
+        elif layer.word == "fc" and shape.spatial:
+            layer = linear(out_features=features)
+        shape = _again((layer,), shape)
+        if shape is None:
+            return None
+    return shape
 
 
 def _changes(step: DraftLayer, output: Shape, wanted: Shape) -> Iterator[Mapping[str, Any]]:
