@@ -180,7 +180,7 @@ def pointwise(steps: Sequence[Draft], fits: Callable[[Shape], bool], span: Span)
 
 
 def at_each_position(steps: Sequence[Draft]) -> Shape | None:
-    """What a branch gives if each `fc` in it acts at each position; nothing if the rest does not take that."""
+    """What a branch gives if each `fc` in it acts at each position, if the rest takes that."""
     conv, linear = registry.find("conv"), registry.find("linear")
     assert conv is not None and linear is not None
     shape: Shape | None = None
