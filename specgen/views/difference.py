@@ -375,6 +375,8 @@ def _weights_sections(weights: Weights) -> list[tuple[str, list[str]]]:
             sections.append((f"{heading} ({len(keys)})", _fold(keys, every)))
     if weights.reshaped:
         sections.append((f"other shapes ({len(weights.reshaped)})", _reshaped(weights)))
+    if weights.renamed:
+        sections.append((f"other keys of the same layers ({len(weights.renamed)})", _renames(weights)))
     return sections
 
 
