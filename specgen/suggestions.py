@@ -68,6 +68,8 @@ def for_unknown(word: str, what: str, known: Sequence[str]) -> list[str]:
             ]
         if word.casefold() in FOREIGN:
             return ["there is no such layer; a program can add its own with `specgen.register_layer`"]
+    if what == "value" and word.casefold() == "causal" and "half" in known:
+        return ["pad in front of the layer: `pad (2, 0); conv 64 k=3 p=0`"]
     if what == "value" and word.casefold() in GATES:
         return [INSTEAD[word.casefold()]]
     found = VALUES.get(word.casefold(), "") if what == "value" else ""

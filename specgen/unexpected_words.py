@@ -141,6 +141,9 @@ def unexpected_keyword(here: Here) -> Mistake | None:
         return Mistake(
             "unexpected `if`", "the condition of a `residual` stands behind `when`", "write `residual when …`"
         )
+    if found.type == "IN" and here.in_statement("BLOCK") and here.behind("LPAREN", "COMMA"):
+        label = "in every block this is what arrives"
+        return Mistake("`in` is a keyword", label, "leave it out: `in` is the number of channels that arrive")
     if found.type not in EXAMPLES and (
         (here.last is here.statement and here.in_statement("PARAM", "LET", "BLOCK")) or here.behind("AS")
     ):

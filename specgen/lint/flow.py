@@ -62,6 +62,11 @@ def also(span: Span, text: str) -> Label:
     return Label(span, text, primary=False)
 
 
+def asked_on_line(step: DraftLayer) -> bool:
+    """Whether a layer is asked for on its own line, and not by a `default`."""
+    return step.span.start <= step.asked.start and step.asked.end <= step.span.end
+
+
 class _Walk:
     def __init__(self) -> None:
         self.made: DraftLayer | None = None

@@ -9,8 +9,7 @@ from specgen.diagnostics import Diagnostic, Label
 from specgen.draft import Draft, DraftLayer, DraftParallel
 from specgen.layers import registry
 from specgen.layers.base import Layer, Refusal
-from specgen.lint.flow import Checked, Met, also
-from specgen.source import Span
+from specgen.lint.flow import Checked, Met, also, asked_on_line
 
 #: Activations that never give less than 0, and those that leave what is not below 0 as it is.
 _NEVER_BELOW = {"relu", "relu6", "sigmoid", "hardsigmoid", "softplus", "softmax"}
@@ -258,7 +257,7 @@ def _normalised(checked: Checked, last: DraftLayer, tail: Sequence[DraftLayer]) 
     if len(norms) != 1 or (activation and activation not in _LAST):
         return
     (norm,) = norms
-    if norm.span != last.span or _within(norm.asked, last.span):
+    if norm.span != last.span or asked_on_line(norm):
         return
     word = checked.text(last.word)
     dropped = any(step.layer.family == "dropout" and step.span == last.span for step in tail)
@@ -269,10 +268,6 @@ def _normalised(checked: Checked, last: DraftLayer, tail: Sequence[DraftLayer]) 
         also(norm.asked, f"this puts `{norm.kind}` behind it"),
         help=f"with `nonorm{' drop=none' * dropped}` on its line, it gives what it computes",
     )
-
-
-def _within(inner: Span, outer: Span) -> bool:
-    return outer.start <= inner.start and inner.end <= outer.end
 
 
 def _gives_an_image(checked: Checked, last: Met) -> bool:

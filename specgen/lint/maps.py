@@ -12,7 +12,7 @@ from specgen.layers.base import Layer, Refusal, inferred
 from specgen.layers.conv import Convolution
 from specgen.layers.fields import WrongOptions
 from specgen.layers.pool import WindowPool
-from specgen.lint.flow import Checked, Met, also
+from specgen.lint.flow import Checked, Met, also, asked_on_line
 from specgen.options import written
 from specgen.shape import Shape, collapse, times
 from specgen.source import Span
@@ -104,6 +104,9 @@ def _reads_all(layer: Layer, x: Shape) -> str:
     return ""
 
 
+_TWO_SAMPLES = "in training, each batch needs two samples or more, the last one too (`drop_last=True`)"
+
+
 def one_value_per_channel(checked: Checked) -> Iterator[Diagnostic]:
     """Batch normalisation of a map that has shrunk to one position: the first behind what shrank it."""
     told: list[DraftLayer | None] = []
@@ -117,15 +120,15 @@ def one_value_per_channel(checked: Checked) -> Iterator[Diagnostic]:
                 Label(_on_line(met), f"of {step.input}, each channel has one value a sample"),
                 _where_made(checked, met),
                 where_used(met),
-                help="in training, each batch needs two samples or more, the last one too (`drop_last=True`)",
+                help=_TWO_SAMPLES
+                if asked_on_line(step)
+                else f"{_TWO_SAMPLES}; `nonorm` on its line takes it off",
             )
 
 
 def _on_line(met: Met) -> Span:
     """The place on the layer's own line: where a `default` asks for it, the word the line begins with."""
-    step = met.step
-    inside = step.span.start <= step.asked.start and step.asked.end <= step.span.end
-    return step.asked if inside else step.word
+    return met.step.asked if asked_on_line(met.step) else met.step.word
 
 
 def _where_made(checked: Checked, met: Met) -> Label | None:
