@@ -348,7 +348,7 @@ class _Merge:
 
     def pair(self, mine: Any, other: Any) -> Any:
         if mine.guard != other.guard:
-            raise Apart
+            mine = replace(mine, guard=self._guard(mine, other))
         match mine:
             case Make():
                 return self._call(mine, other)
@@ -358,6 +358,20 @@ class _Merge:
                 return self._use(mine, other)
             case Join():
                 return self._join(mine, other)
+
+    def _guard(self, mine: Member, other: Member) -> str:
+        """Of two conditions, each said of the uses that it was worked out for, one that is right in all."""
+        if isinstance(mine, Join):
+            raise Apart
+        for guard in (mine.guard, other.guard):
+            if self._holds(guard, self.use) and all(
+                self._holds(guard, use) is self._holds(mine.guard, use) for use in self.uses
+            ):
+                return guard
+        raise Apart
+
+    def _holds(self, guard: str, use: Known) -> bool:
+        return not guard or conditions.holds(guard, use)
 
     def _call(self, mine: Make, other: Make) -> Make:
         if (mine.function, mine.keywords) != (other.function, other.keywords):

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field, replace
 MAP, LAST, TOKENS, VECTOR = "map", "last", "tokens", "vector"
 
 _ACTIVATIONS = (
-    "relu relu6 leaky_relu prelu elu selu gelu silu mish hardswish hardsigmoid sigmoid tanh swish".split()
+    "relu relu6 hardtanh leaky_relu prelu elu selu gelu silu mish hardswish hardsigmoid sigmoid tanh "
+    "swish".split()
 )
 _LONE_ACTIVATIONS = (
     *_ACTIVATIONS,
@@ -708,18 +709,21 @@ class Generator:
                 "upsample 2 mode=bilinear",
                 "pad (0, 1, 1, 0)",
                 "upsample 1.5 mode=bicubic align_corners=false",
+                "upsample 2; pixel_unshuffle 2",
             ]
             grown += ["pixel_shuffle 2"] if place.divisor == 4 else []
         line = self.random.choice(grown)
         self.line(self.label(place) + line)
-        if line.startswith("pixel"):
+        if "pixel" in line:
             self.line(self.weighted(replace(place, divisor=1), self.count(place)))
-        divisor = 4 if line.startswith(("deconv", "up 4", "pixel")) else place.divisor
+        divisor = 4 if line.startswith(("deconv", "up 4")) or "pixel" in line else place.divisor
         return replace(place, size=size + 1, divisor=divisor)
 
     def _end(self, place: Place) -> None:
         out = "num_classes" if any("param num_classes" in line for line in self.lines) else "5"
         if place.kind == VECTOR:
+            if self.one_in(3):
+                self.line("fc 32; unflatten 8x2x2; deconv 4; gap")
             self.line(f"{self.label(place)}fc {out}")
             return
         match self.random.randrange(7):
