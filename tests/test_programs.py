@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -76,6 +77,48 @@ def drawn_texts(seeds: range) -> Iterable[tuple[str, str]]:
             yield f"drawn_{seed}", network.emit()
 
 
+#: Networks whose rows repeat in runs of several; the last two do not often enough, or say their shapes.
+RUNS = {
+    "mixer": (
+        "param h = 8\nparam depth = 12\ninput 3x32x32\nconv h k=4 s=4 gelu bn\n"
+        "repeat depth { residual { dwconv k=9 gelu; bn }; conv h k=1 gelu; bn }\ngap; fc 10"
+    ),
+    "deep": "input 64\nrepeat 6 { fc 64 bn drop }\nfc 10",
+    "pre_norm": "input 64\nrepeat 9 { bn; linear 64 }\nfc 10",
+    "long_rows": (
+        "input 4x8x8\nfirst: { repeat 9 { conv 4 k=5 bn; conv 4 padding_mode=reflect bn; conv 4 k=7 d=2 } }\n"
+        "body: { repeat 8 { conv 4; id } }"
+    ),
+    "few": "input 64\nrepeat 3 { fc 64 bn drop }\nfc 10",
+    "shapes": "input 4x8x8\nrepeat 9 { upsample 2; M }",
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_runs_of_rows_are_folded(name: str) -> None:
+    network = specgen.compile(text=RUNS[name])
+    text = network.emit()
+    assert ("for layer in (" in text) is (name not in ("few", "shapes"))
+    assert len(text.splitlines()) < 70
+    names: dict[str, Any] = {"__name__": "emitted"}
+    exec(compile(text, "<emitted>", "exec"), names)
+    torch.manual_seed(0)
+    built = network.build()
+    torch.manual_seed(0)
+    emitted = names["Network"]()
+    assert list(emitted.state_dict()) == list(built.state_dict())
+    assert all(map(torch.equal, emitted.state_dict().values(), built.state_dict().values()))
+
+
+def test_a_run_begins_with_a_layer_and_not_with_a_trim() -> None:
+    text = specgen.compile(text=RUNS["deep"]).emit()
+    assert "for layer in (\n                    nn.Linear(64, 64),\n" in text
+    assert (
+        "for layer in (nn.BatchNorm1d(64), nn.Linear(64, 64))"
+        in specgen.compile(text=RUNS["pre_norm"]).emit()
+    )
+
+
 def shipped_texts(names: Iterable[str]) -> Iterable[tuple[str, str]]:
     for name in names:
         yield f"shipped_{name}", specgen.compile(name).emit()
@@ -131,6 +174,7 @@ def mypy_cache(pytestconfig: pytest.Config) -> Path:
 def test_tools_accept_what_is_emitted(tmp_path: Path, mypy_cache: Path) -> None:
     assert write_all(tmp_path, drawn_texts(range(200, 242))) >= 38
     assert write_all(tmp_path, shipped_texts(specgen.resources.names("specs", ".spec"))) >= 20
+    write_all(tmp_path, ((name, specgen.compile(text=text).emit()) for name, text in RUNS.items()))
     assert_tools_accept(tmp_path, mypy_cache)
 
 

@@ -8,7 +8,7 @@ from specgen.backends.classes import Join, Make, Member
 from specgen.backends.layout import BODY, WIDTH, Tree, flat, lines
 
 #: What stands on one line with the layer in front of it.
-_TRAILING = ("norm", "activation", "dropout")
+TRAILING = ("norm", "activation", "dropout")
 
 
 class Forward:
@@ -133,7 +133,7 @@ def _children(members: Sequence[Member]) -> Iterator[str]:
 
 
 def _is_trailing(member: Member) -> bool:
-    return isinstance(member, Make) and member.family in _TRAILING
+    return isinstance(member, Make) and member.family in TRAILING
 
 
 def _is_short(branch: Sequence[Member]) -> bool:

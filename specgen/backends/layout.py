@@ -26,10 +26,18 @@ class Tree:
 
 @dataclass(frozen=True)
 class Repeated:
-    """`*(item for _ in range(count))`: a row that stands for several equal ones."""
+    """`*(item for _ in range(count))`: a row that stands for equal ones, or for equal runs of several."""
 
-    item: Doc
+    items: tuple[Doc, ...]
     count: int
+
+    @property
+    def clauses(self) -> tuple[Doc, ...]:
+        """What is made, and the loops around it."""
+        turns = f"for _ in range({self.count})"
+        if len(self.items) == 1:
+            return self.items[0], turns
+        return "layer", turns, Tree("for layer in ", self.items)
 
 
 Doc: TypeAlias = str | Tree | Repeated
@@ -46,7 +54,7 @@ def flat(doc: Doc) -> str:
         case Tree():
             return f"{doc.head}({', '.join(map(flat, doc.items))})"
         case Repeated():
-            return f"*({flat(doc.item)} for _ in range({doc.count}))"
+            return f"*({' '.join(map(flat, doc.clauses))})"
     return doc
 
 
@@ -57,8 +65,8 @@ def lines(doc: Doc, indent: str, before: str = "", after: str = "") -> list[str]
         return [one]
     deeper = indent + INDENT
     if isinstance(doc, Repeated):
-        turns = f"{deeper}for _ in range({doc.count})"
-        return [f"{indent}{before}*(", *lines(doc.item, deeper), turns, f"{indent}){after}"]
+        inside = [line for clause in doc.clauses for line in lines(_spread(clause, deeper), deeper)]
+        return [f"{indent}{before}*(", *inside, f"{indent}){after}"]
     opening, closing = f"{indent}{before}{doc.head}(", f"{indent}){after}"
     together = deeper + ", ".join(map(flat, doc.items))
     if len(together) <= WIDTH and not _open(doc):
@@ -66,6 +74,13 @@ def lines(doc: Doc, indent: str, before: str = "", after: str = "") -> list[str]
     comments = doc.comments or ("",) * len(doc.items)
     inside = [line for row in zip(doc.items, comments, strict=True) for line in _row(*row, deeper)]
     return [opening, *inside, closing]
+
+
+def _spread(clause: Doc, indent: str) -> Doc:
+    """A clause of a loop; of one over rows that are too long for a line, each has a line of its own."""
+    if not isinstance(clause, Tree) or not clause.head.startswith("for "):
+        return clause
+    return clause if len(indent + flat(clause)) <= WIDTH else rows(clause.head, clause.items)
 
 
 def _row(item: Doc, comment: str, indent: str) -> list[str]:
@@ -82,7 +97,7 @@ def _open(doc: Doc) -> bool:
         case Tree():
             return bool(doc.comments) or any(map(_open, doc.items))
         case Repeated():
-            return _open(doc.item)
+            return any(map(_open, doc.items))
     return False
 
 

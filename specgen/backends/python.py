@@ -6,14 +6,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeAlias
 
 from jinja2 import Environment, StrictUndefined
 
 from specgen import arithmetic, initialisation, options, resources
 from specgen.backends.classes import Child, ClassPlan, Join, Make, Member, Planner, Row, Use, blocks, class_of
 from specgen.backends.fold_function import fold_function
-from specgen.backends.forward import Forward
+from specgen.backends.forward import TRAILING, Forward
 from specgen.backends.guard import check_source, why_not_copied
 from specgen.backends.layout import BODY, INDENT, WIDTH, Doc, Repeated, Tree, flat, lines, literal, rows
 from specgen.backends.sources import classes_of_torch, definitions, names, with_their_own
@@ -25,6 +25,8 @@ from specgen.source import printable
 
 #: Equal rows from this number on become one row with `for _ in range(n)`.
 _FOLD = 3
+#: So do equal runs of rows: how long one may be, and how many of them, and rows, there have to be.
+_LONGEST_RUN, _LEAST_RUNS, _LEAST_ROWS = 8, 4, 16
 
 
 @dataclass(frozen=True)
@@ -284,18 +286,52 @@ def _sequence(head: str, children: tuple[Child, ...], comments: list[str] | None
     if any(not child.name.isdigit() for child in children):
         named = tuple(_named(child.name, doc) for child, doc in zip(children, docs, strict=True))
         return Tree(head, (rows("OrderedDict", named),))
+    kinds = [child.family if isinstance(child, Make) else "" for child in children]
+    noted = list(zip(docs, comments or [""] * len(docs), kinds, strict=True))
     items: list[Doc] = []
     notes: list[str] = []
     index = 0
-    while index < len(docs):
-        count = 1
-        while index + count < len(docs) and docs[index + count] == docs[index]:
-            count += 1
-        step = count if count >= _FOLD else 1
-        items.append(Repeated(docs[index], count) if count >= _FOLD else docs[index])
-        notes.append(comments[index] if comments else "")
-        index += step
+    while index < len(noted):
+        size, count = _equal_runs(noted, index)
+        run = tuple(docs[index : index + size])
+        items.append(Repeated(run, count) if count > 1 else docs[index])
+        notes.append(noted[index][1])
+        index += size * count
     return Tree(head, tuple(items), tuple(notes))
+
+
+#: A row with its comment, and the family of its layer.
+_Noted: TypeAlias = tuple[Doc, str, str]
+
+
+def _equal_runs(rows: list[_Noted], start: int) -> tuple[int, int]:
+    """How many rows repeat from `start` on, and how often they are there: once, if they are not folded.
+
+    A run that has a comment is not folded, and one that would begin with a trim where it can begin with a
+    layer begins there.
+    """
+    count = 1
+    while start + count < len(rows) and rows[start + count][0] == rows[start][0]:
+        count += 1
+    if count >= _FOLD:
+        return 1, count
+    for size in range(2, _LONGEST_RUN + 1):
+        count = _count(rows, start, size)
+        if count >= _LEAST_RUNS and size * count >= _LEAST_ROWS:
+            begins = range(start, start + size) if rows[start][2] in TRAILING else ()
+            late = any(rows[at][2] not in TRAILING and _count(rows, at, size) >= count for at in begins)
+            return (1, 1) if late else (size, count)
+    return 1, 1
+
+
+def _count(rows: list[_Noted], start: int, size: int) -> int:
+    """How often the run of rows at `start` is there in a row; a comment in it is one too many."""
+    run, count = rows[start : start + size], 1
+    if any(comment for _, comment, _ in run):
+        return 0
+    while rows[start + count * size : start + (count + 1) * size] == run:
+        count += 1
+    return count
 
 
 def _named(name: str, doc: Doc) -> Doc:
