@@ -7,8 +7,9 @@ meant for evaluation: in training, batch normalisation also needs more than one 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from specgen.shape import Shape
@@ -98,12 +99,18 @@ def _range(axis: Axis) -> str:
         said = f" multiples of {axis.step}"
         first = 1 if axis.least == axis.step else axis.least
     elif axis.step > 1:
-        forms = [f"{axis.step}·k + {rest}" if rest else f"{axis.step}·k" for rest in axis.remainders]
-        said = f" of the form {' or '.join(forms)}"
+        said = f" of the form {' or '.join(_forms(axis))}"
         first = 1 if axis.least == min(filter(None, axis.remainders), default=0) else axis.least
     if axis.most is not None:
         return f"{said}{',' * bool(said)} from {axis.least} to {axis.most}"
     return said + (f"{',' * bool(said)} ≥ {first}" if first > 1 else "")
+
+
+def _forms(axis: Axis) -> Iterator[str]:
+    """The sizes by what they leave if divided: `8·k`, `8·k + 1`; from three in a row on `8·k to 8·k + 5`."""
+    for _, group in groupby(enumerate(axis.remainders), lambda one: one[1] - one[0]):
+        forms = [f"{axis.step}·k + {rest}" if rest else f"{axis.step}·k" for _, rest in group]
+        yield from forms if len(forms) < 3 else [f"{forms[0]} to {forms[-1]}"]
 
 
 def _because(axes: Sequence[Axis]) -> str:

@@ -13,7 +13,7 @@ import torch
 from baits import BAITS
 
 import specgen
-from specgen.accepts import Accepts
+from specgen.accepts import Accepts, Axis
 from specgen.cli import main
 from specgen.ir import Parallel, Step
 from specgen.joins import join, share
@@ -122,6 +122,19 @@ def differences(network: specgen.Network, most: int) -> Iterator[str]:
         accepted = Shape(int(network.input_shape.channels), sizes) in accepts
         if accepted != runs_by_rule(network, sizes) and (accepted or accepts.whole):
             yield f"{sizes}: {accepts}, {'runs not' if accepted else 'runs'}"
+
+
+@pytest.mark.parametrize(
+    ("remainders", "said"),
+    [
+        ((0, 1), "32·k or 32·k + 1"),
+        ((0, 1, 2, 3, 4, 5, 6, 7), "32·k to 32·k + 7"),
+        ((0, 2, 3, 4, 9), "32·k or 32·k + 2 to 32·k + 4 or 32·k + 9"),
+    ],
+)
+def test_many_forms_are_told_as_ranges(remainders: tuple[int, ...], said: str) -> None:
+    axes = (Axis("H", 64, None, 32, remainders), Axis("W", 64, None, 32, remainders))
+    assert str(Accepts(Shape(3, (64, 64)), axes)) == f"H, W of the form {said}, ≥ 64"
 
 
 def test_the_layout_counts() -> None:
