@@ -13,7 +13,9 @@ from specgen.layers.base import Family, Layer
 from specgen.views import reference
 
 #: What stands in front of the example of a layer: the first of these that it accepts.
-BEFORE = ("input 64x56x56", "input 64x56x56\nchannels_last", "input 768x14x14\ntokens", "input 64")
+BEFORE = (
+    "input 64x56x56", "input 64x56x56\nchannels_last", "input 768x14x14\ntokens", "input 64", "input 6272"
+)  # fmt: skip
 
 
 def write_layer_pages(folder: Path) -> None:
