@@ -570,3 +570,21 @@ def test_the_guard_refuses_texts(text: str) -> None:
 def test_the_guard_knows_the_first_two_lines(head: str) -> None:
     with pytest.raises(EmissionError, match="does not begin with its title"):
         check_source(ALLOWED.replace('"""A: 3 to 3.\n\n', head).format("x = x + x"))
+
+
+def test_uses_share_a_class_where_one_condition_is_right_in_all() -> None:
+    """Of a use without a stride the projection asks for the channels, of another for the stride as well."""
+    network = specgen.compile(
+        text="input 16x8x8\nblock b(c, se=false, s=1) {\n"
+        "residual { conv c; if s > 1 { dwconv s=s linear }; if se { gate: scale 1 } }"
+        " else { conv c k=1 s=s linear }\n}\n"
+        "b 16; b 24 s=2; b 24 se=true; b 32 se=true s=2; b 48 se=true"
+    )
+    text = network.emit()
+    assert text.count("(nn.Module):") == 2  # `B` and `Scale`
+    assert "if s != 1 or in_channels != c:" in text
+
+
+def test_padding_that_keeps_the_size_is_written_as_the_dilation() -> None:
+    text = specgen.compile(text="input 3x32\nblock b(d) { conv 8 d=d }\nb 2; b 4").emit()
+    assert "padding=d, dilation=d" in text

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from enum import IntEnum
 from functools import reduce
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import pytest
 
@@ -17,6 +17,7 @@ from specgen import Call, Layer, Refusal, Shape
 from specgen.backends import sources
 from specgen.cli import main
 from specgen.layers import foreign
+from specgen.layers.fields import Real
 from specgen.layers.registry import register_layer, unregister_layer
 
 
@@ -526,3 +527,19 @@ def test_what_no_source_can_say_is_a_defect_of_the_layer(said: object) -> None:
     finally:
         unregister_layer(Bursts)
     assert caught.value.diagnostics[0].code == "layer-fails"
+
+
+def test_a_p_is_a_probability_to_dropout_alone() -> None:
+    class Powers(Own):
+        word = "powers"
+        positional = ("p",)
+        p: Annotated[float, Real(0, open_low=True)] = 3.0
+
+    register_layer(Powers)
+    try:
+        with pytest.raises(specgen.SpecError, match=r"the p of `powers` must be a number > 0"):
+            specgen.compile(text="input 3x8x8\npowers 0")
+        with pytest.raises(specgen.SpecError, match=r"the probability of `drop` must be"):
+            specgen.compile(text="input 3x8x8\ndrop 2")
+    finally:
+        unregister_layer(Powers)

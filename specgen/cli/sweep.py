@@ -184,9 +184,12 @@ def _drawer(
     if form == "jsonl":
         return "", _json_line, []
     if form == "csv":
-        if taken := [name for name in values if name in _CSV]:
+        from specgen.grid import FIGURES
+
+        columns = ("output", *FIGURES)
+        if taken := [name for name in values if name in columns]:
             raise click.UsageError(f"`{taken[0]}` is a column of CSV: --jsonl tells it from a param")
-        return _csv_line([*values, *_CSV]), lambda result: "" if result.error else _csv_row(result), []
+        return _csv_line([*values, *columns]), lambda result: "" if result.error else _csv_row(result), []
     swept = {name: max(len(name), *map(len, map(_text, several))) for name, several in values.items()}
     kept = _fitting(sum(swept.values()) + _GAP * len(swept))
     widths = [*swept.values(), *(_COLUMNS[name][1] for name in kept)]
@@ -207,8 +210,6 @@ _COLUMNS = {
     "inference": ("inference", 10),
     "training": ("training", 10),
 }
-#: The columns of CSV behind the values of a corner.
-_CSV = ("output", "params", "macs", "saved", "inference", "training")
 _LEFT_OUT_FIRST = ("inference", "training", "output", "macs")
 _GAP = 2
 
@@ -238,7 +239,9 @@ def _row(result: SweepResult, figures: Sequence[str]) -> list[str]:
 
 
 def _csv_row(result: SweepResult) -> str:
-    figures = [str(getattr(result, name)) for name in _CSV[1:]]
+    from specgen.grid import FIGURES
+
+    figures = [str(getattr(result, name)) for name in FIGURES]
     return _csv_line([*map(_text, result.settings.values()), "x".join(map(str, result.output)), *figures])
 
 

@@ -360,3 +360,11 @@ def test_an_empty_network(capsys: pytest.CaptureFixture[str], tmp_path: Path) ->
     for form in ("--json", "--csv", "--markdown", "--fits=1GiB"):
         assert printed(capsys, str(path), form)
     assert specgen.compile(path)._repr_html_()
+
+
+def test_the_remark_explains_the_word_that_is_shown() -> None:
+    small = specgen.compile(text="input 3x8x8\nconv 4\nfc 3")
+    assert "at once: the most that are needed at a time" in str(small.summary())
+    assert "saved: what PyTorch keeps" in str(small.summary(columns="name,saved"))
+    large = str(specgen.compile("vgg11").summary())
+    assert " saved\n" in large and "saved: what PyTorch keeps" in large
