@@ -192,7 +192,9 @@ def test_weights_of_eight_bits_are_folded_into_weights_of_eight_bits() -> None:
 
 
 @pytest.mark.parametrize("text", [TEXTS["chain"], TEXTS["transposed"], TEXTS["idle"]])
-def test_an_emitted_file_says_that_it_is_for_inference(text: str, tmp_path: Path) -> None:
+def test_an_emitted_file_says_that_it_is_for_inference(
+    text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     network = specgen.compile(text=text)
     plain, folded = network.emit(), network.emit(optimize="inference")
     assert "inference" not in plain and "for inference" in folded.split("import")[0]
@@ -204,6 +206,10 @@ def test_an_emitted_file_says_that_it_is_for_inference(text: str, tmp_path: Path
         assert main(["emit", str(spec), "--out", str(file), *form]) == 0
         assert main(["emit", str(spec), "--out", str(file), *form, "--check"]) == 0
     assert main(["emit", str(spec), "--out", str(file), "--check"]) == 1
+    assert capsys.readouterr().err == f"`{file}` is what the spec gives with `--optimize inference`\n"
+    assert main(["emit", str(spec), "--out", str(file)]) == 0
+    assert main(["emit", str(spec), "--out", str(file), "--check", "--optimize", "inference"]) == 1
+    assert capsys.readouterr().err == f"`{file}` is what the spec gives without `--optimize inference`\n"
 
 
 def test_what_is_missing_for_folding_is_told() -> None:

@@ -83,7 +83,7 @@ RUNS = {
         "param h = 8\nparam depth = 12\ninput 3x32x32\nconv h k=4 s=4 gelu bn\n"
         "repeat depth { residual { dwconv k=9 gelu; bn }; conv h k=1 gelu; bn }\ngap; fc 10"
     ),
-    "deep": "input 64\nrepeat 6 { fc 64 bn drop }\nfc 10",
+    "deep": "input 32\nrepeat 6 { fc 64 bn drop }\nfc 10",
     "pre_norm": "input 64\nrepeat 9 { bn; linear 64 }\nfc 10",
     "long_rows": (
         "input 4x8x8\nfirst: { repeat 9 { conv 4 k=5 bn; conv 4 padding_mode=reflect bn; conv 4 k=7 d=2 } }\n"

@@ -95,6 +95,7 @@ def test_a_word_of_another_library_is_answered_with_ours(line: str, help_: str) 
     ("call", "line"),
     [
         ("Conv2d(3, 64, 3)", "conv 64 k=3 p=0 linear"),
+        ("Conv2d(3, 64, 1)", "conv 64 k=1 linear"),
         ("Conv2d(3, 64, kernel_size=3, stride=2, padding=1, bias=False)",
          "conv 64 kernel_size=3 stride=2 padding=1 bias=false linear"),
         ("Conv2D(64, (3, 3), strides=2, activation='relu')", "conv 64 k=(3, 3) stride=2 act=relu p=0"),
